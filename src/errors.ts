@@ -21,6 +21,13 @@ export const errorKinds = {
     remedy: 'Correct the named key and run `freshet config` to see what is in force.',
   },
   DEFINITION_UNKNOWN: { policy: 'usage', remedy: 'Use one of the definitions that `freshet config` lists.' },
+  NAME_INVALID: { policy: 'usage', remedy: 'Choose another name.' },
+  // --- databases
+  DATABASE_UNREACHABLE: {
+    policy: 'stop',
+    remedy:
+      'Check that the {database} runs and that its URL, user and password are right: `freshet doctor`. Nothing was changed.',
+  },
   // --- unexpected
   INTERNAL: {
     policy: 'stop',

@@ -1,0 +1,71 @@
+import pg from 'pg';
+import { connectTimeoutMs } from '../limits.js';
+import { FreshetError, messageOf } from '../errors.js';
+
+export type Session = pg.Client;
+
+export interface SessionOptions {
+  /** Shown in pg_stat_activity; a successor finds a dead orchestrator's backends by it. At most 63 bytes. */
+  readonly applicationName: string;
+  /** What the database is called in errors: `catalog`, `API database`, `state database`. Never the URL: it may hold a password. */
+  readonly called: string;
+}
+
+/**
+ * Opens one session. Every statement has no time limit of the server's own (a default of one hour ended the predecessor's copies):
+ * limits are set where a statement needs one. Names resolve in pg_catalog only, so that definitions come back fully qualified.
+ */
+export async function openSession(url: string, options: SessionOptions): Promise<Session> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: connectTimeoutMs,
+    keepAlive: true,
+    options:
+      '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog',
+  });
+  // A broken connection also rejects the statement in flight; without a listener the process would end.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+  } catch (error) {
+    throw new FreshetError(
+      'DATABASE_UNREACHABLE',
+      `The ${options.called} cannot be reached: ${messageOf(error)}`,
+      { database: options.called },
+      { cause: error },
+    );
+  }
+  return client;
+}
+
+/** Opens a session, runs `work`, closes the session whatever happens. */
+export async function withSession<T>(
+  url: string,
+  options: SessionOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await openSession(url, options);
+  try {
+    return await work(session);
+  } finally {
+    await session.end().catch(() => undefined);
+  }
+}
+
+/** Runs `work` in one transaction: commit on return, rollback on throw. */
+export async function withTransaction<T>(
+  session: Session,
+  work: () => Promise<T>,
+  begin = 'begin',
+): Promise<T> {
+  await session.query(begin);
+  try {
+    const result = await work();
+    await session.query('commit');
+    return result;
+  } catch (error) {
+    await session.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
