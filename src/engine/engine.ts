@@ -1,0 +1,121 @@
+import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
+import type { PoolClient } from 'pg';
+import type { State } from '../state/state.js';
+import { tryOrchestratorLock } from './lock.js';
+
+/**
+ * Durable execution on DBOS Transact, the only module that knows it. What it gives: a workflow that a killed process left is started again
+ * from the beginning at the next launch, and steps that had ended return what they returned, without being run. A step that was running is
+ * run again: so every step looks before it acts.
+ */
+
+/** A constant: the engine's default is a hash of the code, and a changed comment would strand pending runs. Raise it only together with a migration of them. */
+const applicationVersion = 'freshet-1';
+const applicationName = 'freshet';
+const executorId = 'orchestrator';
+const queueName = 'runs';
+const workflowName = 'run';
+
+/** How often a new run is looked for, ms: a person waits for it, the database serves it from an index. */
+const queuePollMs = 250;
+
+/** The story of one run, by its id. Registered once per process. */
+export type RunWorkflow = (runId: string) => Promise<void>;
+
+export interface Engine {
+  /** Stops taking work. Runs that go on are abandoned where they are, to be resumed by the next orchestrator, unless they end within the limit. */
+  close(options?: { waitForRunsMs?: number }): Promise<void>;
+}
+
+const silentLogger = {
+  info: () => undefined,
+  debug: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+/** Creates the engine's own tables in the state database. Safe to run twice and beside itself. */
+export async function migrateEngine(stateUrl: string): Promise<void> {
+  // The engine announces its migrations on stdout, which belongs to the command's own output (`--json`).
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  try {
+    await DBOS.migrate(stateUrl);
+  } finally {
+    process.stdout.write = write;
+  }
+}
+
+/**
+ * Adds a run: its row (`insert`) and the engine's entry appear in one transaction, or neither does.
+ * Any process may do that, with or without an orchestrator up.
+ */
+export async function enqueueRun(
+  stateUrl: string,
+  state: State,
+  runId: string,
+  insert: (client: PoolClient) => Promise<void>,
+): Promise<void> {
+  const dbos = await DBOSClient.create({
+    systemDatabaseUrl: stateUrl,
+    applicationName,
+    logger: silentLogger,
+  });
+  const client = await state.pool.connect();
+  try {
+    await client.query('begin');
+    await insert(client);
+    const options = { queueName, workflowName, workflowID: runId, appVersion: applicationVersion };
+    await dbos.enqueueInTransaction(client, options, runId);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  } finally {
+    client.release();
+    await dbos.destroy();
+  }
+}
+
+/**
+ * Becomes the orchestrator of this state database and resumes what an earlier one left.
+ * @param onLost called when the lock is lost: another process may be the orchestrator from now on, this one must end.
+ * @returns null when another process is the orchestrator.
+ */
+export async function startEngine(options: {
+  stateUrl: string;
+  workflow: RunWorkflow;
+  onLost: () => void;
+}): Promise<Engine | null> {
+  const lock = await tryOrchestratorLock(options.stateUrl, options.onLost);
+  if (lock === null) return null;
+  try {
+    DBOS.setConfig({
+      name: applicationName,
+      systemDatabaseUrl: options.stateUrl,
+      executorID: executorId,
+      applicationVersion,
+      logger: silentLogger,
+    });
+    DBOS.registerWorkflow(options.workflow, { name: workflowName });
+    await DBOS.launch();
+    await DBOS.registerQueue(queueName, { minPollingIntervalMs: queuePollMs, onConflict: 'always_update' });
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  return {
+    close: async ({ waitForRunsMs = 0 } = {}) => {
+      await DBOS.shutdown({ workflowCompletionTimeoutMS: waitForRunsMs, deregister: true });
+      await lock.release();
+    },
+  };
+}
+
+/**
+ * Runs a step of a workflow: its result is stored when it ends, and a resumed workflow gets the stored one. The result must be JSON and
+ * hold no secret.
+ */
+export function runStep<T>(name: string, step: () => Promise<T>): Promise<T> {
+  return DBOS.runStep(step, { name });
+}

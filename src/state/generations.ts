@@ -1,0 +1,76 @@
+import type { State } from './state.js';
+import type { GenerationState } from './words.js';
+
+/** What a promotion makes live together: tables, main index, filtered index. Parts may be shared with another generation. */
+export interface Generation {
+  readonly id: string;
+  readonly environment: string;
+  readonly media: string;
+  readonly runId: string;
+  readonly state: GenerationState;
+  /** Downstream table name → oid of the generation's table. */
+  readonly tables: Readonly<Record<string, number>>;
+  readonly mainIndex: string;
+  readonly filteredIndex: string;
+  readonly createdAt: Date;
+  readonly promotedAt: Date | null;
+}
+
+const columns = `id, environment, media, run_id as "runId", state, tables, main_index as "mainIndex",
+  filtered_index as "filteredIndex", created_at as "createdAt", promoted_at as "promotedAt"`;
+
+/** Records a generation as candidate; a repeated step overwrites its own. The id is the run's. */
+export async function recordCandidate(
+  state: State,
+  generation: Pick<Generation, 'environment' | 'media' | 'runId' | 'tables' | 'mainIndex' | 'filteredIndex'>,
+): Promise<void> {
+  await state.pool.query(
+    `insert into freshet.generations (id, environment, media, run_id, state, tables, main_index, filtered_index)
+     values ($1, $2, $3, $1, 'candidate', $4, $5, $6)
+     on conflict (id) do update set tables = excluded.tables, main_index = excluded.main_index, filtered_index = excluded.filtered_index`,
+    [
+      generation.runId,
+      generation.environment,
+      generation.media,
+      generation.tables,
+      generation.mainIndex,
+      generation.filteredIndex,
+    ],
+  );
+}
+
+/** The candidate is live now, what was live is previous, what was previous before is gone when its parts are dropped. */
+export async function recordPromotion(state: State, runId: string): Promise<void> {
+  await state.pool.query(
+    `with promoted as (select environment, media from freshet.generations where id = $1)
+     update freshet.generations g set
+       state = case when g.id = $1 then 'live' when g.state = 'live' then 'previous' else g.state end,
+       promoted_at = case when g.id = $1 then coalesce(g.promoted_at, clock_timestamp()) else g.promoted_at end
+     from promoted p
+     where g.environment = p.environment and g.media = p.media
+       and (select state from freshet.generations where id = $1) <> 'live'
+       and (g.id = $1 or g.state = 'live')`,
+    [runId],
+  );
+}
+
+/** The parts of these generations are dropped. */
+export async function recordGone(state: State, ids: readonly string[]): Promise<void> {
+  await state.pool.query(
+    `update freshet.generations set state = 'gone', gone_at = now() where id = any($1::text[])`,
+    [ids],
+  );
+}
+
+/** Generations of a media type, newest first. */
+export async function listGenerations(
+  state: State,
+  environment: string,
+  media: string,
+): Promise<Generation[]> {
+  const { rows } = await state.pool.query<Generation>(
+    `select ${columns} from freshet.generations where environment = $1 and media = $2 order by coalesce(promoted_at, created_at) desc`,
+    [environment, media],
+  );
+  return rows;
+}

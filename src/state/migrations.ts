@@ -1,0 +1,149 @@
+import type { Pool } from 'pg';
+
+/** Numbered changes of our tables in the state database, applied in order, each once. Never edit one that was released: add another. */
+const migrations: readonly string[] = [
+  `
+create table freshet.runs (
+  id text primary key,
+  definition text not null,
+  environment text not null,
+  media text not null,
+  flow text not null,
+  parameters jsonb not null,
+  state text not null,
+  error jsonb,
+  created_at timestamptz not null default now(),
+  started_at timestamptz,
+  finished_at timestamptz,
+  version text not null
+);
+create index runs_by_environment on freshet.runs (environment, created_at);
+create table freshet.phases (
+  run_id text not null references freshet.runs on delete cascade,
+  ordinal int not null,
+  name text not null,
+  state text not null,
+  started_at timestamptz,
+  finished_at timestamptz,
+  progress_done bigint not null default 0,
+  progress_total bigint,
+  unit text,
+  result jsonb,
+  primary key (run_id, name)
+);
+create table freshet.slices (
+  run_id text not null references freshet.runs on delete cascade,
+  ordinal int not null,
+  kind text not null,
+  range_start bigint not null,
+  range_end bigint not null,
+  state text not null default 'pending',
+  attempt int not null default 0,
+  worker_id text,
+  counts jsonb,
+  claimed_at timestamptz,
+  done_at timestamptz,
+  primary key (run_id, ordinal)
+);
+create table freshet.workers (
+  run_id text not null references freshet.runs on delete cascade,
+  id text not null,
+  fleet text not null,
+  state text not null,
+  url text,
+  pid int,
+  version text,
+  document_digest text,
+  requested_at timestamptz not null default now(),
+  gone_at timestamptz,
+  primary key (run_id, id)
+);
+create table freshet.leases (
+  environment text not null,
+  media text not null,
+  run_id text not null unique references freshet.runs,
+  acquired_at timestamptz not null default now(),
+  primary key (environment, media)
+);
+create table freshet.generations (
+  id text primary key,
+  environment text not null,
+  media text not null,
+  run_id text not null references freshet.runs,
+  state text not null,
+  tables jsonb not null,
+  main_index text not null,
+  filtered_index text not null,
+  created_at timestamptz not null default now(),
+  promoted_at timestamptz,
+  gone_at timestamptz
+);
+create index generations_by_media on freshet.generations (environment, media, created_at);
+create table freshet.counts (
+  run_id text not null references freshet.runs on delete cascade,
+  moment text not null,
+  source text not null,
+  rows bigint not null,
+  primary key (run_id, moment, source)
+);
+create table freshet.checks (
+  run_id text not null references freshet.runs on delete cascade,
+  name text not null,
+  passed boolean not null,
+  expected text not null,
+  found text not null,
+  detail text,
+  checked_at timestamptz not null default now(),
+  primary key (run_id, name)
+);
+create table freshet.rejects (
+  run_id text not null references freshet.runs on delete cascade,
+  document_id text not null,
+  reason text not null,
+  primary key (run_id, document_id)
+);
+create table freshet.filtered_ranges (
+  run_id text not null references freshet.runs on delete cascade,
+  range_start bigint not null,
+  range_end bigint not null,
+  documents bigint not null,
+  primary key (run_id, range_start)
+);
+create table freshet.events (
+  id bigint generated always as identity primary key,
+  run_id text references freshet.runs on delete cascade,
+  at timestamptz not null default clock_timestamp(),
+  level text not null,
+  kind text not null,
+  message text not null,
+  details jsonb
+);
+create index events_by_run on freshet.events (run_id, id);
+`,
+];
+
+/** Brings our tables to the newest version. Two processes that start at once take turns (advisory lock). */
+export async function migrateState(pool: Pool): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await client.query(`select pg_advisory_xact_lock(hashtextextended('freshet.migrations', 0))`);
+    await client.query(`create schema if not exists freshet`);
+    await client.query(
+      `create table if not exists freshet.migrations (version int primary key, applied_at timestamptz not null default now())`,
+    );
+    const { rows } = await client.query<{ version: number }>(
+      `select coalesce(max(version), 0) as version from freshet.migrations`,
+    );
+    for (let index = rows[0]?.version ?? 0; index < migrations.length; index += 1) {
+      await client.query(migrations[index] ?? '');
+      await client.query('insert into freshet.migrations (version) values ($1)', [index + 1]);
+    }
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  } finally {
+    client.release();
+  }
+}

@@ -1,0 +1,143 @@
+import type { State } from './state.js';
+
+/** Rows per source at a moment of a run (`before`, `after`). */
+export type CountsBySource = Readonly<Record<string, number>>;
+
+export async function recordCounts(
+  state: State,
+  runId: string,
+  moment: 'before' | 'after',
+  counts: CountsBySource,
+): Promise<void> {
+  await state.pool.query(
+    `insert into freshet.counts (run_id, moment, source, rows)
+     select $1, $2, key, value::bigint from jsonb_each_text($3::jsonb)
+     on conflict (run_id, moment, source) do update set rows = excluded.rows`,
+    [runId, moment, JSON.stringify(counts)],
+  );
+}
+
+export async function readCounts(
+  state: State,
+  runId: string,
+  moment: 'before' | 'after',
+): Promise<CountsBySource> {
+  const { rows } = await state.pool.query<{ source: string; rows: number }>(
+    'select source, rows from freshet.counts where run_id = $1 and moment = $2',
+    [runId, moment],
+  );
+  return Object.fromEntries(rows.map((row) => [row.source, row.rows]));
+}
+
+/** One comparison of the gate: what was expected, what was found. */
+export interface Check {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly expected: string;
+  readonly found: string;
+  readonly detail: string | null;
+}
+
+/** Replaces the run's checks. */
+export async function recordChecks(state: State, runId: string, checks: readonly Check[]): Promise<void> {
+  await state.pool.query(
+    `with gone as (delete from freshet.checks where run_id = $1 and name <> all (select jsonb_array_elements($2::jsonb)->>'name'))
+     insert into freshet.checks (run_id, name, passed, expected, found, detail)
+     select $1, name, passed, expected, found, detail
+     from jsonb_to_recordset($2::jsonb) as c (name text, passed boolean, expected text, found text, detail text)
+     on conflict (run_id, name) do update set passed = excluded.passed, expected = excluded.expected,
+       found = excluded.found, detail = excluded.detail, checked_at = now()`,
+    [runId, JSON.stringify(checks)],
+  );
+}
+
+export async function listChecks(state: State, runId: string): Promise<Check[]> {
+  const { rows } = await state.pool.query<Check>(
+    'select name, passed, expected, found, detail from freshet.checks where run_id = $1 order by checked_at, name',
+    [runId],
+  );
+  return rows;
+}
+
+export interface Reject {
+  readonly id: string;
+  readonly reason: string;
+}
+
+export async function recordRejects(state: State, runId: string, rejects: readonly Reject[]): Promise<void> {
+  await state.pool.query(
+    `insert into freshet.rejects (run_id, document_id, reason)
+     select distinct on (id) $1, id, reason from unnest($2::text[], $3::text[]) as r (id, reason)
+     on conflict (run_id, document_id) do update set reason = excluded.reason`,
+    [runId, rejects.map((r) => r.id), rejects.map((r) => r.reason)],
+  );
+}
+
+export async function listRejects(state: State, runId: string, limit: number): Promise<Reject[]> {
+  const { rows } = await state.pool.query<Reject>(
+    'select document_id as id, reason from freshet.rejects where run_id = $1 order by document_id limit $2',
+    [runId, limit],
+  );
+  return rows;
+}
+
+export type EventLevel = 'info' | 'warning' | 'error';
+
+export interface RunEvent {
+  readonly id: number;
+  readonly runId: string | null;
+  readonly at: Date;
+  readonly level: EventLevel;
+  readonly kind: string;
+  readonly message: string;
+}
+
+/** Appends an event: what an operator would want to read afterwards. Never a secret. */
+export async function recordEvent(
+  state: State,
+  event: {
+    runId: string | null;
+    level: EventLevel;
+    kind: string;
+    message: string;
+    details?: Record<string, unknown>;
+  },
+): Promise<void> {
+  await state.pool.query(
+    'insert into freshet.events (run_id, level, kind, message, details) values ($1, $2, $3, $4, $5)',
+    [event.runId, event.level, event.kind, event.message, event.details ?? null],
+  );
+}
+
+/** Events of a run after the one with id `afterId`, oldest first. */
+export async function listEvents(state: State, runId: string, afterId: number): Promise<RunEvent[]> {
+  const { rows } = await state.pool.query<RunEvent>(
+    `select id, run_id as "runId", at, level, kind, message from freshet.events where run_id = $1 and id > $2 order by id`,
+    [runId, afterId],
+  );
+  return rows;
+}
+
+/** Records that a range of ids is in the filtered index, so that a resumed run does not copy it again. */
+export async function recordFilteredRange(
+  state: State,
+  runId: string,
+  range: { start: number; end: number; documents: number },
+): Promise<void> {
+  await state.pool.query(
+    `insert into freshet.filtered_ranges (run_id, range_start, range_end, documents) values ($1, $2, $3, $4)
+     on conflict (run_id, range_start) do update set range_end = excluded.range_end, documents = excluded.documents`,
+    [runId, range.start, range.end, range.documents],
+  );
+}
+
+export async function listFilteredRanges(
+  state: State,
+  runId: string,
+): Promise<{ start: number; end: number; documents: number }[]> {
+  const { rows } = await state.pool.query<{ start: number; end: number; documents: number }>(
+    'select range_start as start, range_end as "end", documents from freshet.filtered_ranges where run_id = $1 order by 1',
+    [runId],
+  );
+  return rows;
+}

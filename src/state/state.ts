@@ -1,0 +1,41 @@
+import pg from 'pg';
+import { FreshetError, messageOf } from '../errors.js';
+import { connectTimeoutMs, statePoolConnectionsMax } from '../limits.js';
+import { migrateState } from './migrations.js';
+
+/** A connection pool to the state database. Every function of this folder takes it first. */
+export interface State {
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+// bigint columns (progress, counts, slices) arrive as numbers: they stay far below 2^53.
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === 20 ? Number : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
+};
+
+/** Connects to the state database and brings its tables up to date. */
+export async function openState(url: string): Promise<State> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'freshet state',
+    max: statePoolConnectionsMax,
+    connectionTimeoutMillis: connectTimeoutMs,
+    types,
+  });
+  // An idle connection that breaks (server restarted) is replaced by the pool; without a listener the process would end.
+  pool.on('error', () => undefined);
+  try {
+    await migrateState(pool);
+  } catch (error) {
+    await pool.end();
+    throw new FreshetError(
+      'DATABASE_UNREACHABLE',
+      `The state database cannot be used: ${messageOf(error)}`,
+      { database: 'state database' },
+      { cause: error },
+    );
+  }
+  return { pool, close: () => pool.end() };
+}
