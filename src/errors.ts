@@ -28,6 +28,88 @@ export const errorKinds = {
     remedy:
       'Check that the {database} runs and that its URL, user and password are right: `freshet doctor`. Nothing was changed.',
   },
+  // --- copy
+  SAME_DATABASE: {
+    policy: 'usage',
+    remedy: 'Give the catalog and the API database different URLs. Nothing was changed.',
+  },
+  TABLE_MISSING: {
+    policy: 'stop',
+    remedy:
+      'Create {table} in the {database}, or correct its name in the configuration. Nothing was changed.',
+  },
+  COLUMN_MISSING: {
+    policy: 'stop',
+    remedy:
+      'Add the column {column} to {table} in the {database}, or correct renames, requiredColumns or the rules that name it. Nothing was changed.',
+  },
+  EMPTY_CATALOG: {
+    policy: 'refuse',
+    remedy:
+      'Fill {table} in the catalog, or allow an empty result with `gate.allowEmpty`. Nothing was changed.',
+  },
+  DUPLICATE_KEYS: {
+    policy: 'stop',
+    remedy:
+      'Remove the duplicates from {table} in the {database}, or name other key columns. Nothing was changed.',
+  },
+  NULL_KEYS: {
+    policy: 'stop',
+    remedy: 'Fill the key columns of these rows of {table} in the {database}. Nothing was changed.',
+  },
+  SCAN_ORDER_CHANGED: {
+    policy: 'retry',
+    remedy:
+      'Two scans of {table} in one snapshot gave different orders; the copy was undone. Start it again; if it comes back, report it.',
+  },
+  COPY_VALUE_REFUSED: {
+    policy: 'stop',
+    remedy:
+      'Correct the value in the catalog, widen the column {column} of {table} in the API database, or change it with a `transform` hook. The copy was undone.',
+  },
+  TRANSFORM_FAILED: {
+    policy: 'stop',
+    remedy: 'Correct the `transform` hook of {table}. The copy was undone.',
+  },
+  IDS_EXHAUSTED: {
+    policy: 'stop',
+    remedy:
+      'Change the id column of {table} to bigint, or reset its sequence if it is far above max(id). Nothing was changed.',
+  },
+  NO_SPACE: {
+    policy: 'stop',
+    remedy: 'Make room on the disk of the {database} and start again. What was written of it was undone.',
+  },
+  COPY_LOCKED: {
+    policy: 'retry',
+    remedy:
+      'Another copy into {table} is under way in the API database; wait for it, or end it (`freshet status` shows it).',
+  },
+  SESSION_LOST: {
+    policy: 'retry',
+    remedy: 'The connection to the {database} broke; what was not committed was undone. Start it again.',
+  },
+  COPY_INTERRUPTED: { policy: 'stop', remedy: 'The copy was undone; start it again when you like.' },
+  // --- workers
+  WORKER_START_FAILED: {
+    policy: 'stop',
+    remedy:
+      "Look at the worker's lines in the log. Nothing that is live was changed; start the refresh again.",
+  },
+  WORKER_REFUSED_TASK: {
+    policy: 'stop',
+    remedy:
+      'Worker and orchestrator must be of one version and configuration. Nothing that is live was changed.',
+  },
+  SLICE_FAILED: {
+    policy: 'stop',
+    remedy: 'Correct what the message names and start the refresh again. Nothing that is live was changed.',
+  },
+  WORKERS_DIFFER: {
+    policy: 'stop',
+    remedy:
+      'Give all workers the same release and configuration, then start the refresh again. Nothing that is live was changed.',
+  },
   // --- unexpected
   INTERNAL: {
     policy: 'stop',

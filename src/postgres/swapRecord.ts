@@ -1,0 +1,70 @@
+import type { QualifiedName } from './identifiers.js';
+
+/** An index (with its constraint) of both generations. */
+export interface SwappedIndex {
+  readonly liveName: string;
+  /** What the previous table's index is called now. */
+  readonly previousName: string;
+}
+
+export interface SwappedTable {
+  readonly live: QualifiedName;
+  /** Of the promoted table. */
+  readonly liveOid: number;
+  readonly previous: QualifiedName;
+  readonly previousOid: number;
+  readonly indexes: readonly SwappedIndex[];
+}
+
+/** A key of another table that points at the new live table since the swap. */
+export interface MovedForeignKey {
+  readonly table: QualifiedName;
+  readonly name: string;
+  /** As `pg_get_constraintdef` says it, without NOT VALID. */
+  readonly definition: string;
+  /** Whether it was valid before, so that it is validated after the commit. */
+  readonly validate: boolean;
+  readonly comment: string | null;
+  readonly target: QualifiedName;
+}
+
+/** Rows of another table whose record vanished, kept aside. */
+export interface KeptOrphans {
+  readonly kept: QualifiedName;
+  readonly keptOid: number;
+  readonly table: QualifiedName;
+  readonly foreignKey: string;
+  readonly columns: readonly string[];
+  readonly rows: number;
+}
+
+export interface SwappedSequence {
+  readonly sequence: QualifiedName;
+  readonly ownedBy: string | null;
+  readonly table: QualifiedName;
+  /** The value before and after, as text. */
+  readonly lastValueBefore: string;
+  readonly lastValueAfter: string;
+}
+
+export interface SwappedView {
+  readonly view: QualifiedName;
+  readonly definition: string;
+  readonly options: readonly string[];
+}
+
+/** Everything that a rollback needs, kept in `freshet.swaps`. */
+export interface SwapRecord {
+  readonly runId: string;
+  readonly media: string;
+  readonly version: string;
+  readonly tables: readonly SwappedTable[];
+  readonly foreignKeys: readonly MovedForeignKey[];
+  readonly orphans: readonly KeptOrphans[];
+  readonly sequences: readonly SwappedSequence[];
+  readonly views: readonly SwappedView[];
+  /** How long readers were kept out, up to the commit. */
+  readonly lockHeldMs: number;
+  /** How many times the locks could not be had before. */
+  readonly lockRetries: number;
+}
