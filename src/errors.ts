@@ -71,11 +71,6 @@ export const errorKinds = {
     policy: 'stop',
     remedy: 'Correct the `transform` hook of {table}. The copy was undone.',
   },
-  IDS_EXHAUSTED: {
-    policy: 'stop',
-    remedy:
-      'Change the id column of {table} to bigint, or reset its sequence if it is far above max(id). Nothing was changed.',
-  },
   NO_SPACE: {
     policy: 'stop',
     remedy: 'Make room on the disk of the {database} and start again. What was written of it was undone.',
@@ -88,6 +83,11 @@ export const errorKinds = {
   SESSION_LOST: {
     policy: 'retry',
     remedy: 'The connection to the {database} broke; what was not committed was undone. Start it again.',
+  },
+  STATEMENT_REFUSED: {
+    policy: 'stop',
+    remedy:
+      'Read what the {database} says; `freshet doctor` checks permissions. What was not committed was undone.',
   },
   COPY_INTERRUPTED: { policy: 'stop', remedy: 'The copy was undone; start it again when you like.' },
   // --- workers

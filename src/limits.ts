@@ -8,3 +8,78 @@ export const connectTimeoutMs = 10_000;
 
 /** The state database serves a few short statements of one process; more connections would only take room from others. */
 export const statePoolConnectionsMax = 6;
+
+/** A worker process loads the configuration and connects; on a loaded 2-core machine that takes some seconds. */
+export const workerStartMs = 60_000;
+
+/** A worker that got SIGTERM gives its slice back and closes within a bulk request's time; one that hangs is killed. */
+export const workerStopMs = 10_000;
+
+/** Every call to a worker is answered from its memory; a worker that takes longer is treated as lost and its slice given to another. */
+export const workerCallMs = 15_000;
+
+/** How often a worker is asked how its task stands. Short slices end soon, and an answer costs microseconds. */
+export const workerPollMs = 200;
+
+/** A slice that failed this often fails the run: a fault that follows the slice is not the workers'. */
+export const sliceAttemptsMax = 4;
+
+/** Progress is written for people and bars: twice a second is smooth, and one small update per run costs the state database nothing. */
+export const progressWriteMs = 500;
+
+/** A passing fault (a database restarting, a connection cut) is over within a minute or two of back-off; then the run fails and can be retried. */
+export const stepAttemptsMax = 6;
+
+/** Indexer workers of one run. Above this a typing mistake is likelier than a fleet. */
+export const workersMax = 100;
+
+/** Shards of one index: the engines refuse more (`es.index.max_number_of_shards`). */
+export const shardsMax = 1_024;
+
+/** Replicas of a serving index; more than this many copies of the data is a typing mistake. */
+export const replicasMax = 20;
+
+/** A record limit above this is no sample any more: no `integer` id could name so many records. */
+export const recordLimitMax = 2_147_483_647;
+
+/** Rows that the gate compares field by field: one read and one document each; 1,000,000 take minutes. */
+export const sampleRowsMax = 1_000_000;
+
+/** Documents per second of the filtered index; a larger number means "unlimited", which is written 0. */
+export const reindexDocsPerSecondMax = 10_000_000;
+
+/** Alias length: the engines allow 255 bytes for `<alias>-<suffix>-filtered`, and a suffix may have 64. */
+export const aliasBytesMax = 180;
+
+/** An answer about the cluster or from a program on this machine that takes longer is reported by the doctor as a problem. */
+export const doctorCallMs = 10_000;
+
+/** Share of its range that an id sequence may have used before the doctor warns: time for some refreshes is left. */
+export const sequenceWarningShare = 0.8;
+
+/** Share of its range at which the doctor calls an id sequence a problem: the next refresh may not have enough ids. */
+export const sequenceProblemShare = 0.95;
+
+/** Free share of a node's disk below which the engines allocate no new shards (low watermark, 85 % used). */
+export const diskFreeShareMin = 0.15;
+
+/** A backend of an older attempt of the same run must be gone before the next begins; it only has to notice a signal. */
+export const backendEndTimeoutMs = 30_000;
+
+/** A copy into the same table is an error of the caller, not something to wait for long: its backend may just be ending. */
+export const copyLockTimeoutMs = 10_000;
+
+/** Memory of the key join's sort and hash in the API database, per node: it spills to disk above, sequentially (measured: 1 MB costs little more). */
+export const keyJoinWorkMemMb = 64;
+
+/** Sent rows that are remembered so that an error that names a line can name its record: more than sockets on the way hold together. */
+export const sentBytesRemembered = 16 * 1024 * 1024;
+
+/** Keys that an error names at most. */
+export const namedKeysMax = 10;
+
+/** Progress of a copy is reported at most this often. */
+export const copyProgressEveryMs = 250;
+
+/** Rows between two passages of the copy's failpoint. */
+export const copyFailpointRows = 1_000;

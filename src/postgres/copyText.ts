@@ -53,11 +53,14 @@ export async function* copyLines(stream: AsyncIterable<Buffer>): AsyncGenerator<
 
 /**
  * Where the fields of a line are: field `i` is the bytes from `bounds[i]` to `bounds[i + 1] - 1` (exclusive), so n fields give n + 1 numbers.
- * A line has at least one field, which may be empty.
+ * A line has at least one field, which may be empty. With `fieldsMax` only the first fields are looked for.
  */
-export function fieldBounds(line: Buffer): number[] {
+export function fieldBounds(line: Buffer, fieldsMax = Infinity): number[] {
   const bounds = [0];
-  for (let at = line.indexOf(tab); at >= 0; at = line.indexOf(tab, at + 1)) bounds.push(at + 1);
+  for (let at = line.indexOf(tab); at >= 0; at = line.indexOf(tab, at + 1)) {
+    bounds.push(at + 1);
+    if (bounds.length > fieldsMax) return bounds;
+  }
   bounds.push(line.length + 1);
   return bounds;
 }
