@@ -42,6 +42,9 @@ export const replicasMax = 20;
 /** A record limit above this is no sample any more: no `integer` id could name so many records. */
 export const recordLimitMax = 2_147_483_647;
 
+/** Records that a run copies by default on a host that is no production host: enough to try everything, quick to repeat. */
+export const recordLimitLocal = 10_000;
+
 /** Rows that the gate compares field by field: one read and one document each; 1,000,000 take minutes. */
 export const sampleRowsMax = 1_000_000;
 
@@ -126,3 +129,37 @@ export const blockersShownMax = 10;
 
 /** Characters of a blocking session's statement that are shown. */
 export const queryShownCharactersMax = 200;
+
+/** A waiting run looks this often whether the environment is free: one indexed query, and a refresh takes minutes to hours. */
+export const leasePollMs = 500;
+
+/** One bulk request's body. 1 to 4 MB measured alike; smaller bodies cost requests, larger ones cost the engine heap. */
+export const bulkBytesMax = 2 * 1024 * 1024;
+
+/** Bulk requests of one task that are under way at once. One halves the rate, 2 to 4 measured alike; more only fills the engine's queue. */
+export const bulkRequestsInFlightMax = 3;
+
+/** A bulk request is answered in a second; one that takes longer than this is lost and sent again (index by id: twice is harmless). */
+export const bulkAnswerMs = 120_000;
+
+/** First and longest wait before documents are sent again. The engine's queue empties in tenths of seconds, a restart takes half a minute. */
+export const bulkRetryFirstMs = 100;
+export const bulkRetryLongestMs = 15_000;
+
+/** Documents that made no headway for so long fail their task: long enough for a rolling restart of the cluster. */
+export const bulkRetryBudgetMs = 10 * 60_000;
+
+/** A reject's reason is for people; the engine quotes the whole value in it. */
+export const rejectReasonCharactersMax = 500;
+
+/** Rejects that a task's status lists; the count is of all. */
+export const rejectsListedMax = 100;
+
+/** Tasks that one worker does at once; each holds its own bulk requests in memory. One more is answered with 429. */
+export const workerTasksAtOnceMax = 4;
+
+/** Finished tasks that a worker remembers: its memory stays flat however long it lives. */
+export const workerTasksRememberedMax = 1_000;
+
+/** The port of the indexer worker's HTTP interface, as Openverse's. */
+export const workerPort = 8003;

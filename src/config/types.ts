@@ -93,8 +93,8 @@ export interface GateLimits {
 }
 
 export interface SearchConnection {
-  /** One URL or several nodes; user and password only by reference. */
-  readonly urls: readonly SecretReference[];
+  /** One URL or several nodes of one cluster; a password only by reference. Null = the embedded engine (`local` only). */
+  readonly urls: readonly SecretReference[] | null;
   /** Replicas of a serving index. Null = 1, or 0 on a cluster of one node. */
   readonly replicas: number | null;
   /** `refresh_interval` of a serving index. */
@@ -114,10 +114,11 @@ export interface EnvironmentMedia {
 
 export interface EnvironmentConfig {
   readonly name: string;
-  /** Unset references are an error only when the environment is used. Local without them uses embedded parts. */
+  /** Unset references are an error only when the environment is used. Null = an embedded part (`local` only). */
   readonly catalogUrl: SecretReference | null;
   readonly apiUrl: SecretReference | null;
-  readonly search: SearchConnection | null;
+  /** Always there, so that its settings also hold for the embedded engine. */
+  readonly search: SearchConnection;
   /** Indexer workers that a run uses. */
   readonly workers: number;
   /** Terms that hide a document from the filtered index, one per line; null = none are configured and the filtered index equals the main one. */
@@ -135,7 +136,7 @@ export interface Config {
   readonly hostEnvironment: 'local' | 'production';
   /** The state database. Null = embedded, which serves the environment `local` only. */
   readonly stateUrl: SecretReference | null;
-  /** Data of embedded parts; null = a folder `.freshet` beside the configuration. */
+  /** Absolute path of the embedded parts' data; default `.freshet` beside the configuration. */
   readonly embeddedFolder: string;
   readonly environments: Readonly<Record<string, EnvironmentConfig>>;
   readonly media: Readonly<Record<string, MediaConfig>>;
