@@ -131,7 +131,8 @@ export const errorKinds = {
   },
   EMBEDDED_PART_FAILED: {
     policy: 'stop',
-    remedy: 'The log {log} has the reason. Your own servers can be used instead: `freshet help`.',
+    remedy:
+      'The end of its log, shown here, has the reason (whole: {log}, unless the folder was temporary). Nothing of it runs any more. Your own servers can be used instead: FRESHET_CATALOG_URL, FRESHET_API_URL, FRESHET_STATE_URL, FRESHET_SEARCH_URL.',
   },
   JDK_MISSING: {
     policy: 'usage',
@@ -199,6 +200,110 @@ export const errorKinds = {
   PREVIOUS_IN_USE: {
     policy: 'stop',
     remedy: 'Drop what depends on {relation}, which is no longer live; it is dropped the next time.',
+  },
+  // --- indexing
+  REJECTS_OVER_LIMIT: {
+    policy: 'stop',
+    remedy:
+      'Correct the named records (in the catalog, or by the document builder), or raise `gate.rejectsMax`. Nothing that is live was changed.',
+  },
+  BULK_RETRIES_EXCEEDED: {
+    policy: 'stop',
+    remedy:
+      "Look at the search cluster's health, disks and queues, then start again: what was written stays. Nothing that is live was changed.",
+  },
+  BULK_REFUSED: {
+    policy: 'stop',
+    remedy:
+      'The search cluster refuses writes to {target}: look at its blocks, aliases and permissions. Nothing that is live was changed.',
+  },
+  TASK_CANCELLED: { policy: 'stop', remedy: 'The slice was given back; another worker may index it again.' },
+  // --- search cluster
+  SEARCH_UNREACHABLE: {
+    policy: 'stop',
+    remedy:
+      'Check that the search cluster runs and that its URL is right: `freshet doctor`. What the aliases serve was not changed; the run can go on where it was.',
+  },
+  SEARCH_TIMEOUT: {
+    policy: 'stop',
+    remedy:
+      'The search cluster may still be carrying out the request. Look at its load and pending tasks, then go on with the run: every step looks before it acts.',
+  },
+  SEARCH_OVERLOADED: {
+    policy: 'retry',
+    remedy: 'The search cluster refuses work for now. Lower the number of workers or give it more memory.',
+  },
+  SEARCH_FORBIDDEN: {
+    policy: 'stop',
+    remedy:
+      'Check user, password and permissions of the search cluster: indexes of the media type and their aliases must be allowed. `freshet doctor` lists them.',
+  },
+  SEARCH_NO_SPACE: {
+    policy: 'stop',
+    remedy:
+      'Make room on the disks of the search nodes; the engine lifts its write block by itself, or set `index.blocks.read_only_allow_delete` to null. Then go on with the run.',
+  },
+  SEARCH_REFUSED: {
+    policy: 'stop',
+    remedy:
+      'The search cluster refused the request for the named reason. What the aliases serve was not changed.',
+  },
+  SEARCH_VERSION_UNSUPPORTED: {
+    policy: 'usage',
+    remedy: 'Use OpenSearch 2 or 3, or Elasticsearch 8 or 9. Nothing was changed.',
+  },
+  SEARCH_WRITES_REFUSED: {
+    policy: 'stop',
+    remedy: 'Correct what the named documents are refused for; the write can be repeated safely.',
+  },
+  SUFFIX_INVALID: { policy: 'usage', remedy: 'Choose another `indexSuffix`. Nothing was changed.' },
+  INDEX_NAME_TAKEN: {
+    policy: 'stop',
+    remedy:
+      'Choose another `indexSuffix`, or delete {index} by hand if nobody needs it. Nothing was changed.',
+  },
+  INDEX_MISSING: {
+    policy: 'stop',
+    remedy: 'The index {index} is gone: start a new refresh. What the aliases serve was not changed.',
+  },
+  INDEX_NOT_GREEN: {
+    policy: 'stop',
+    remedy:
+      'Look at `GET _cluster/allocation/explain`: missing nodes, full disks or more replicas than nodes are the usual reasons. Then go on with the run; nothing was promoted.',
+  },
+  INDEX_SETTINGS_DIFFER: {
+    policy: 'stop',
+    remedy:
+      'An index template or another client changed {index}. Remove that and go on with the run; nothing was promoted.',
+  },
+  INDEX_IN_USE: {
+    policy: 'stop',
+    remedy: 'The index {index} is served under an alias and was kept. Move the alias away first if it must go.',
+  },
+  INDEX_NOT_OURS: {
+    policy: 'stop',
+    remedy: 'The index {index} carries no mark of freshet and was kept. Delete it by hand if nobody needs it.',
+  },
+  ALIAS_IS_INDEX: {
+    policy: 'stop',
+    remedy:
+      'Reindex {alias} under another name and replace it by an alias, or configure another alias. Nothing was changed.',
+  },
+  ALIAS_MISMATCH: {
+    policy: 'stop',
+    remedy:
+      'Something else moved the alias {alias}. See where it should point (`freshet status`) and go on with the run.',
+  },
+  // --- sensitive terms, filtered index
+  TERMS_UNUSABLE: {
+    policy: 'stop',
+    remedy:
+      'Give one term per line as UTF-8 text under the configured path or URL. Nothing that is live was changed.',
+  },
+  FILTERED_INDEX_FAILED: {
+    policy: 'stop',
+    remedy:
+      'Correct what the message names and go on with the run: finished ranges of ids are not copied again. Nothing that is live was changed.',
   },
   // --- unexpected
   INTERNAL: {

@@ -163,3 +163,96 @@ export const workerTasksRememberedMax = 1_000;
 
 /** The port of the indexer worker's HTTP interface, as Openverse's. */
 export const workerPort = 8003;
+
+/** What is done again when a worker dies: some seconds of work. */
+export const rowsPerSlice = 100_000;
+
+/** Each slice costs a task, a query and a row of state; 10,000 of them are 100,000 rows each at 900 million. */
+export const slicesMax = 10_000;
+
+/** An ordinary request to the search cluster: settings, aliases, a page of hits. Each call has this limit from first byte sent to last byte read. */
+export const searchRequestTimeoutMs = 60_000;
+
+/** Refreshing or counting a large index that was loaded without refreshes may take minutes. */
+export const searchLongRequestTimeoutMs = 600_000;
+
+/** Repeats of a request that has the same effect however often it is sent, when the cluster does not answer or is overloaded: about half a minute in all. */
+export const searchRepeatsMax = 6;
+
+/** First pause before such a repeat; it doubles. */
+export const searchRepeatPauseMs = 250;
+
+/** Connections to one search node: polls and searches of one process; the bulk writers of workers have their own client. */
+export const searchSocketsMax = 32;
+
+/** The engines' limit for the name of an index or alias. */
+export const indexNameBytesMax = 255;
+
+/** A suffix may have so many characters, so that the longest alias allowed and `-filtered` fit into a name. */
+export const indexSuffixCharsMax = 64;
+
+/** One look at an index' health: shorter than any proxy's time-out; the wait as a whole is the caller's limit. */
+export const greenPollMs = 10_000;
+
+/** Buckets of one aggregation: far below the engines' 65,535 for a whole answer. */
+export const aggregationBucketsMax = 1_000;
+
+/** Hits of one page: the engines' `index.max_result_window`. */
+export const searchPageHits = 10_000;
+
+/** Documents of one `_mget`: some MB of answer. */
+export const fetchDocumentsMax = 500;
+
+/** Operations of one bulk request of the reconciliation: they are tiny. */
+export const bulkOperationsMax = 1_000;
+
+/** Bytes of one bulk request of the reconciliation. */
+export const bulkBytesMax = 2 * 1024 * 1024;
+
+/** Times that refused items of the reconciliation are sent (429, 503, conflicts); with pauses that double that is about half a minute. */
+export const bulkTriesMax = 7;
+
+/** A list of sensitive terms: 1,000,000 terms of 32 characters. A larger answer is not a list of terms. */
+export const termsBytesMax = 32 * 1024 * 1024;
+
+/** Terms of the list; 100,000 are tested. */
+export const termsMax = 1_000_000;
+
+/** Characters of one term: a longer line is not a term but another kind of file. */
+export const termCharsMax = 500;
+
+/** Loading the list from a URL, redirects included. */
+export const termsTimeoutMs = 30_000;
+
+/** OpenSearch refuses queries of more than 1,024 clauses (measured on 3.8 and 2.19; Elasticsearch computes a larger limit). */
+export const queryClausesMax = 900;
+
+/** Words of one `terms` clause and its fields together stay below the engines' 65,536 (`index.max_terms_count`). */
+export const queryWordsMax = 16_000;
+
+/** Characters of one `_analyze` request: the engines refuse more than 10,000 tokens, and a token has at least one character. */
+export const analyzeCharsMax = 9_000;
+
+/** Searches for sensitive terms that run at once. */
+export const termSearchesInFlight = 3;
+
+/** Ids that one reindex task spans: what is done again when a task is lost. */
+export const reindexRangeIds = 100_000;
+
+/** Ids that one reindex task leaves out: below the engines' 65,536 values of a `terms` clause. */
+export const reindexExcludedIdsMax = 60_000;
+
+/** Reindex tasks that run at once. */
+export const reindexTasksInFlight = 2;
+
+/** Documents of one batch of a reindex task: 1 to 3 MB. */
+export const reindexBatchDocs = 2_000;
+
+/** Times that the engine may lose one range's task (a node that left) before the step fails. */
+export const reindexTriesMax = 4;
+
+/** Longest pause between two looks at a reindex task. */
+export const reindexPollMs = 1_000;
+
+/** A cancelled reindex task ends after its current batch. */
+export const reindexCancelTimeoutMs = 60_000;
