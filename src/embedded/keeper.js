@@ -9,7 +9,7 @@
  * Answers: `{ type: 'started', pid }`, `{ type: 'failed', message }`, `{ type: 'exited', code, signal }`.
  */
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { rmdirSync, rmSync } from 'node:fs';
 
 let spec = null;
 let child = null;
@@ -49,8 +49,17 @@ function send(message, then = () => undefined) {
 }
 
 function finish(message) {
-  if (!process.connected) {
-    for (const path of spec.removeWhenOrphaned) rmSync(path, { recursive: true, force: true });
-  }
+  if (!process.connected) removeLeftovers();
   send(message, () => process.exit());
+}
+
+function removeLeftovers() {
+  for (const path of spec.removeWhenOrphaned) rmSync(path, { recursive: true, force: true });
+  if (spec.removeEmptyWhenOrphaned === null) return;
+  try {
+    rmdirSync(spec.removeEmptyWhenOrphaned);
+  } catch (error) {
+    // The keeper that ends last removes it.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error;
+  }
 }

@@ -27,6 +27,8 @@ export interface KeptSpec {
   readonly holdsStdin: boolean;
   /** Deleted by the keeper when this process died without stopping the server. */
   readonly removeWhenOrphaned: readonly string[];
+  /** A folder that is deleted then too if nothing is left in it. */
+  readonly removeEmptyWhenOrphaned: string | null;
 }
 
 export interface ServerExit {

@@ -14,6 +14,8 @@ export interface PartFolder {
   readonly logFile: string;
   /** Folders that go when the process that started temporary parts dies. */
   readonly removeWhenOrphaned: readonly string[];
+  /** The folder around them, which the last of them takes along. */
+  readonly removeEmptyWhenOrphaned: string | null;
   /** Remembers the keeper, so that a later start waits until its server is gone. */
   recordKeeper(pid: number): Promise<void>;
 }
@@ -26,7 +28,9 @@ export async function openPartFolder(options: {
   readonly temporary: boolean;
   readonly user: ServerUser | null;
 }): Promise<PartFolder> {
-  const { real, target } = await makeReachableFolder(join(options.folder, options.name), options.user);
+  const { folder, temporary } = options;
+  const path = join(folder, options.name);
+  const real = await makeReachableFolder(path, options.user);
   await chmod(real, 0o700);
   if (options.user) await chown(real, options.user.uid, options.user.gid);
   const keeperFile = join(real, 'keeper.json');
@@ -35,7 +39,8 @@ export async function openPartFolder(options: {
     called: options.called,
     path: real,
     logFile: join(real, 'server.log'),
-    removeWhenOrphaned: options.temporary ? [target ?? real] : [],
+    removeWhenOrphaned: temporary ? [real, path] : [],
+    removeEmptyWhenOrphaned: temporary ? folder : null,
     recordKeeper: async (pid) => writeFile(keeperFile, JSON.stringify(await identifyProcess(pid))),
   };
 }

@@ -137,6 +137,7 @@ function commonSpec({ part }: PostgresOptions) {
     ],
     holdsStdin: false,
     removeWhenOrphaned: part.removeWhenOrphaned,
+    removeEmptyWhenOrphaned: part.removeEmptyWhenOrphaned,
   } as const;
 }
 

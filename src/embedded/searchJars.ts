@@ -92,6 +92,7 @@ async function runMaven(maven: string, version: SearchVersion, output: string): 
     ],
     holdsStdin: false,
     removeWhenOrphaned: [output],
+    removeEmptyWhenOrphaned: null,
   });
   if (exit.code === 0) return;
   throw new FreshetError(

@@ -98,6 +98,7 @@ async function startServer(
     ],
     holdsStdin: true,
     removeWhenOrphaned: part.removeWhenOrphaned,
+    removeEmptyWhenOrphaned: part.removeEmptyWhenOrphaned,
   });
   await part.recordKeeper(process_.keeperPid);
   return process_;

@@ -54,29 +54,22 @@ async function isAllowed(path: string, user: ServerUser, right: 1 | 4): Promise<
 }
 
 /**
- * Makes the folder `path` where it is missing. When `user` cannot reach it, it becomes a link to a new folder that the user can reach.
- * @returns its real path, and the link's target where there is one: deleting `path` leaves that behind.
+ * Makes the folder `path` where it is missing. When `user` cannot reach it, it becomes a link to a new folder that the user can reach;
+ * deleting `path` leaves that one behind.
+ * @returns its real path.
  */
-export async function makeReachableFolder(
-  path: string,
-  user: ServerUser | null,
-): Promise<{ real: string; target: string | null }> {
+export async function makeReachableFolder(path: string, user: ServerUser | null): Promise<string> {
   const existing = await lstat(path).catch(() => null);
-  if (existing?.isSymbolicLink()) return linkedFolder(path);
-  if (existing) return { real: await realpath(path), target: null };
-  if (await canEnter(dirname(path), user)) {
-    await mkdir(path, { mode: 0o700 });
-    return { real: await realpath(path), target: null };
-  }
-  await mkdir(reachableDataFolder, { recursive: true });
-  await chmod(reachableDataFolder, 0o755);
-  await symlink(await mkdtemp(join(reachableDataFolder, 'data-')), path);
-  return linkedFolder(path);
+  if (existing === null && (await canEnter(dirname(path), user))) await mkdir(path, { mode: 0o700 });
+  else if (existing === null) await symlink(await makeFolderElsewhere(), path);
+  // A link whose target somebody deleted is a start from nothing.
+  else if (existing.isSymbolicLink())
+    await mkdir(resolve(dirname(path), await readlink(path)), { recursive: true });
+  return realpath(path);
 }
 
-/** A link whose target somebody deleted is a start from nothing. */
-async function linkedFolder(path: string): Promise<{ real: string; target: string }> {
-  await mkdir(resolve(dirname(path), await readlink(path)), { recursive: true, mode: 0o700 });
-  const real = await realpath(path);
-  return { real, target: real };
+async function makeFolderElsewhere(): Promise<string> {
+  await mkdir(reachableDataFolder, { recursive: true });
+  await chmod(reachableDataFolder, 0o755);
+  return mkdtemp(join(reachableDataFolder, 'data-'));
 }
