@@ -217,6 +217,12 @@ export const errorKinds = {
     remedy:
       'The search cluster refuses writes to {target}: look at its blocks, aliases and permissions. Nothing that is live was changed.',
   },
+  WORKER_NOT_LOOPBACK: {
+    policy: 'usage',
+    remedy:
+      'Give a worker a loopback host: 127.0.0.1, ::1 or localhost. It has no keys, so no other machine may reach it.',
+  },
+  WORKER_PORT_TAKEN: { policy: 'usage', remedy: 'Choose another port with --port; 0 takes any free one.' },
   TASK_CANCELLED: { policy: 'stop', remedy: 'The slice was given back; another worker may index it again.' },
   // --- search cluster
   SEARCH_UNREACHABLE: {
@@ -278,11 +284,13 @@ export const errorKinds = {
   },
   INDEX_IN_USE: {
     policy: 'stop',
-    remedy: 'The index {index} is served under an alias and was kept. Move the alias away first if it must go.',
+    remedy:
+      'The index {index} is served under an alias and was kept. Move the alias away first if it must go.',
   },
   INDEX_NOT_OURS: {
     policy: 'stop',
-    remedy: 'The index {index} carries no mark of freshet and was kept. Delete it by hand if nobody needs it.',
+    remedy:
+      'The index {index} carries no mark of freshet and was kept. Delete it by hand if nobody needs it.',
   },
   ALIAS_IS_INDEX: {
     policy: 'stop',

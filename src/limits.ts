@@ -161,6 +161,9 @@ export const workerTasksAtOnceMax = 4;
 /** Finished tasks that a worker remembers: its memory stays flat however long it lives. */
 export const workerTasksRememberedMax = 1_000;
 
+/** A task is described in some hundred bytes; more is not one. */
+export const workerBodyBytesMax = 64 * 1024;
+
 /** The port of the indexer worker's HTTP interface, as Openverse's. */
 export const workerPort = 8003;
 
@@ -204,13 +207,10 @@ export const searchPageHits = 10_000;
 export const fetchDocumentsMax = 500;
 
 /** Operations of one bulk request of the reconciliation: they are tiny. */
-export const bulkOperationsMax = 1_000;
-
-/** Bytes of one bulk request of the reconciliation. */
-export const bulkBytesMax = 2 * 1024 * 1024;
+export const reconcileOperationsMax = 1_000;
 
 /** Times that refused items of the reconciliation are sent (429, 503, conflicts); with pauses that double that is about half a minute. */
-export const bulkTriesMax = 7;
+export const reconcileTriesMax = 7;
 
 /** A list of sensitive terms: 1,000,000 terms of 32 characters. A larger answer is not a list of terms. */
 export const termsBytesMax = 32 * 1024 * 1024;
