@@ -11,10 +11,16 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `overrides` laid over `base`: objects are merged key by key, everything else (lists, functions, null) replaces; undefined leaves. */
+/** `{ env }` or `{ file }`: one value, of which half would be another secret. */
+function isReference(value: Record<string, unknown>): boolean {
+  const { env, file } = value;
+  return typeof env === 'string' || typeof file === 'string';
+}
+
+/** `overrides` laid over `base`: objects are merged key by key, everything else (lists, functions, secret references, null) replaces; undefined leaves. */
 export function mergeDeep(base: unknown, overrides: unknown): unknown {
   if (overrides === undefined) return base;
-  if (!isPlainObject(base) || !isPlainObject(overrides)) return overrides;
+  if (!isPlainObject(base) || !isPlainObject(overrides) || isReference(overrides)) return overrides;
   const merged: [string, unknown][] = Object.entries(overrides).map(([key, value]) => [
     key,
     mergeDeep(Object.hasOwn(base, key) ? base[key] : undefined, value),
