@@ -1,6 +1,7 @@
 import { FreshetError, messageOf } from '../errors.js';
 import { indexSlice, selectionOf } from '../indexing/indexSlice.js';
 import { openReadSession, readColumnTypes } from '../indexing/rowSource.js';
+import { workerCheckLockMs } from '../limits.js';
 import type { SearchClient } from '../search/client.js';
 import { Refusal } from './refusal.js';
 import type { TaskWork } from './task.js';
@@ -41,6 +42,7 @@ async function checkTable({ apiUrl }: WorkerParts, { media, table, runId }: Task
     throw new Refusal(503, messageOf(error));
   });
   try {
+    await session.query(`set lock_timeout = ${workerCheckLockMs}`);
     await readColumnTypes(session, selectionOf(media, table, runId));
   } catch (error) {
     const isMissing = error instanceof FreshetError && error.code === 'TABLE_MISSING';
