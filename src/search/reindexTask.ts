@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FreshetError } from '../errors.js';
+import { reindexCancelTimeoutMs, reindexPollMs, reindexTriesMax } from '../limits.js';
+import { callEngine } from './call.js';
+import type { SearchClient } from './client.js';
+
+/** One `_reindex` request of the engine, carried out as a task of the cluster. */
+export interface ReindexRequest {
+  readonly from: string;
+  /** The index, or an alias of its own writers: then a task that outlives the run fails once the alias is gone. */
+  readonly to: string;
+  readonly isAlias: boolean;
+  readonly query: object;
+  readonly batchDocs: number;
+  /** 0 = unlimited. */
+  readonly docsPerSecond: number;
+  /** For messages: "ids 1 to 1000". */
+  readonly what: string;
+}
+
+/** What the engine says of a task. */
+export interface TaskBody {
+  readonly completed: boolean;
+  readonly error?: { readonly type?: string; readonly reason?: string };
+  readonly response?: {
+    readonly total: number;
+    readonly created: number;
+    readonly updated: number;
+    readonly version_conflicts: number;
+    readonly timed_out: boolean;
+    readonly canceled?: string;
+    readonly failures: readonly TaskFailure[];
+  };
+}
+
+interface TaskFailure {
+  readonly id?: string;
+  readonly status?: number;
+  readonly cause?: { readonly type?: string; readonly reason?: string };
+  readonly reason?: { readonly type?: string; readonly reason?: string };
+}
+
+/** How a completed task ended: with so many documents written, or with a fault, of which a passing one may be tried again. Pure. (D41) */
+export type TaskOutcome =
+  { readonly documents: number } | { readonly fault: string; readonly isPassing: boolean };
+
+export function outcomeOf({ error, response }: TaskBody): TaskOutcome {
+  if (error !== undefined) {
+    return { fault: `${error.type ?? 'error'}: ${error.reason ?? ''}`, isPassing: isPassing(error.type) };
+  }
+  if (response === undefined) return { fault: 'the cluster kept no result', isPassing: true };
+  const failure = response.failures[0];
+  if (failure !== undefined) return failureOutcome(failure, response.failures.length);
+  if (response.canceled !== undefined) return lasting(`the task was cancelled (${response.canceled})`);
+  if (response.timed_out) return lasting('the task timed out');
+  if (response.version_conflicts > 0) return lasting(`${response.version_conflicts} version conflicts`);
+  const documents = response.created + response.updated;
+  return documents === response.total
+    ? { documents }
+    : lasting(`${documents} of ${response.total} documents were written`);
+}
+
+function lasting(fault: string): TaskOutcome {
+  return { fault, isPassing: false };
+}
+
+function failureOutcome(failure: TaskFailure, count: number): TaskOutcome {
+  const cause = failure.cause ?? failure.reason;
+  const place = failure.id === undefined ? '' : ` for document ${failure.id}`;
+  const fault = `${count} failures, first${place}: ${cause?.type ?? 'error'}: ${cause?.reason ?? ''}`;
+  return { fault, isPassing: failure.status === 429 || failure.status === 503 || isPassing(cause?.type) };
+}
+
+/** A node left, or its search context went with it: the range as a whole can be done again, because writes are by id. */
+function isPassing(type: string | undefined): boolean {
+  return /node_disconnected|node_not_connected|node_closed|search_context_missing|no_shard_available|rejected_execution/.test(
+    type ?? '',
+  );
+}
+
+/**
+ * Carries out the request and waits for its end; a task that the cluster lost is begun again, which is safe because documents are written by
+ * their id. Returns the documents written. An aborted signal ends the waiting only: `endReindexTasks` ends the tasks, those whose begin was
+ * not confirmed included. Throws FILTERED_INDEX_FAILED.
+ */
+export async function runReindex(
+  client: SearchClient,
+  request: ReindexRequest,
+  signal: AbortSignal,
+): Promise<number> {
+  let fault = '';
+  for (let tries = 1; tries <= reindexTriesMax; tries += 1) {
+    const outcome = await waitForTask(client, await startReindex(client, request, signal), signal);
+    if ('documents' in outcome) return outcome.documents;
+    fault = outcome.fault;
+    if (!outcome.isPassing) break;
+    await sleep(reindexPollMs * tries, undefined, { signal });
+  }
+  throw new FreshetError(
+    'FILTERED_INDEX_FAILED',
+    `Copying ${request.what} from ${request.from} to ${request.to} failed: ${fault}.`,
+    { from: request.from, to: request.to },
+  );
+}
+
+async function startReindex(
+  client: SearchClient,
+  request: ReindexRequest,
+  signal: AbortSignal,
+): Promise<string> {
+  const { body } = await callEngine<{ task: string }>(client, {
+    method: 'POST',
+    path: ['_reindex'],
+    query: {
+      wait_for_completion: false,
+      requests_per_second: request.docsPerSecond === 0 ? -1 : request.docsPerSecond,
+      ...(request.isAlias ? { require_alias: true } : {}),
+    },
+    body: {
+      source: { index: request.from, size: request.batchDocs, query: request.query },
+      dest: { index: request.to },
+    },
+    what: `copying ${request.what} from ${request.from} to ${request.to}`,
+    signal,
+  });
+  return body.task;
+}
+
+async function waitForTask(client: SearchClient, task: string, signal: AbortSignal): Promise<TaskOutcome> {
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.5, reindexPollMs)) {
+    const { status, body } = await callEngine<TaskBody>(client, {
+      method: 'GET',
+      path: ['_tasks', task],
+      what: `looking at the task ${task}`,
+      accept: [404],
+      repeatable: true,
+      signal,
+    });
+    if (status === 404) return { fault: `the cluster lost the task ${task}`, isPassing: true };
+    if (body.completed) return outcomeOf(body);
+    await sleep(pauseMs, undefined, { signal });
+  }
+}
+
+async function cancelTask(client: SearchClient, task: string): Promise<void> {
+  await callEngine(client, {
+    method: 'POST',
+    path: ['_tasks', task, '_cancel'],
+    what: `cancelling the task ${task}`,
+    accept: [404],
+    repeatable: true,
+  });
+}
+
+interface TaskList {
+  readonly nodes?: Readonly<
+    Record<string, { readonly tasks?: Readonly<Record<string, { readonly description?: string }>> }>
+  >;
+}
+
+/** Reindex tasks of the cluster that write to `to`, whoever began them. */
+async function listReindexTasks(client: SearchClient, to: string): Promise<string[]> {
+  const { body } = await callEngine<TaskList>(client, {
+    method: 'GET',
+    path: ['_tasks'],
+    query: { actions: '*reindex', detailed: true },
+    what: 'listing reindex tasks',
+    repeatable: true,
+  });
+  const tasks = Object.values(body.nodes ?? {}).flatMap((node) => Object.entries(node.tasks ?? {}));
+  return tasks.flatMap(([id, task]) => (task.description?.includes(`to [${to}]`) === true ? [id] : []));
+}
+
+/**
+ * Cancels all reindex tasks that write to `to` and waits until they have ended: those of a dead orchestrator run on in the cluster.
+ * Throws FILTERED_INDEX_FAILED when they don't end.
+ */
+export async function endReindexTasks(client: SearchClient, to: string): Promise<void> {
+  const deadline = performance.now() + reindexCancelTimeoutMs;
+  for (;;) {
+    const tasks = await listReindexTasks(client, to);
+    if (tasks.length === 0) return;
+    if (performance.now() > deadline) {
+      throw new FreshetError(
+        'FILTERED_INDEX_FAILED',
+        `Tasks that write to ${to} do not end: ${tasks.join(', ')}.`,
+        { to },
+      );
+    }
+    for (const task of tasks) await cancelTask(client, task);
+    await sleep(50);
+  }
+}
