@@ -1,16 +1,44 @@
 import { FreshetError } from '../errors.js';
-import type { QualifiedName } from './identifiers.js';
-import type { Session } from './session.js';
+import { quoteQualified, tempTableOf, type QualifiedName } from './identifiers.js';
+import { withSession, type Session } from './session.js';
+import { diffShapes, type DiffOptions } from './shape/diff.js';
+import { describeTable, type TableShape } from './tableShape.js';
 
-/** `VACUUM (FREEZE, ANALYZE)`: the promoted table has statistics, and no reader has to set hint bits. */
+/**
+ * `VACUUM (FREEZE, ANALYZE)`: the promoted table has statistics, no reader has to set hint bits, and no autovacuum against wraparound
+ * meets it soon. SHAPE_DIFFERS where the table is gone.
+ */
 export async function vacuumTempTable(url: string, oid: number): Promise<void> {
-  await Promise.resolve();
-  throw new FreshetError('INTERNAL', `not there yet: ${url.length} ${oid}`);
+  await withSession(url, { applicationName: 'freshet vacuum', called: 'API database' }, async (session) => {
+    const { rows } = await session.query<QualifiedName>(
+      'select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1',
+      [oid],
+    );
+    const [name] = rows;
+    if (name === undefined)
+      throw new FreshetError('SHAPE_DIFFERS', `The temp table with oid ${oid} is gone.`);
+    await session.query(`vacuum (freeze, analyze) ${quoteQualified(name)}`);
+  });
+}
+
+/**
+ * Names for the comparison: a key of the temp table among tables that swap together points at another temp table, which stands for the
+ * live table whose temp table it is.
+ */
+function liveNames(live: TableShape, temp: TableShape): DiffOptions['nameOf'] {
+  const liveByTemp = new Map(
+    [live.name, ...live.outboundKeys.map(({ target }) => target)].map((name) => [
+      quoteQualified(tempTableOf(name)),
+      quoteQualified(name),
+    ]),
+  );
+  liveByTemp.set(quoteQualified(temp.name), quoteQualified(live.name));
+  return (_oid, name) => liveByTemp.get(quoteQualified(name)) ?? quoteQualified(name);
 }
 
 /**
  * How `tempName` differs from `liveName` by the catalog, one sentence each; empty = they are the same. What only moves in the swap
- * (names of indexes, keys of other tables, views, owners of sequences) is no difference.
+ * (names of indexes, keys of other tables, views, owners of sequences) is no difference. Works on any two tables.
  */
 export async function diffTables(
   session: Session,
@@ -18,9 +46,6 @@ export async function diffTables(
   tempName: QualifiedName,
   declaredAdditions: readonly string[],
 ): Promise<string[]> {
-  await session.query('select 1');
-  throw new FreshetError(
-    'INTERNAL',
-    `not there yet: ${liveName.name} ${tempName.name} ${declaredAdditions.length}`,
-  );
+  const [live, temp] = [await describeTable(session, liveName), await describeTable(session, tempName)];
+  return diffShapes(live, temp, { declaredAdditions, scope: 'temp', nameOf: liveNames(live, temp) });
 }

@@ -1,27 +1,11 @@
-import { FreshetError } from '../errors.js';
-import type { Session } from './session.js';
-import type { QualifiedName } from './identifiers.js';
+import { FreshetError, messageOf } from '../errors.js';
+import { quoteQualified } from './identifiers.js';
+import { hasSqlState, runWithLockRetries } from './lockRetry.js';
+import { deleteParts, ensureMarks, listParts, type Part } from './marks.js';
+import { withSession, withTransaction, type Session } from './session.js';
 import type { IsRunOver } from './tempTable.js';
 
-/** A marked object of ours in the API database. */
-export interface Part {
-  readonly oid: number;
-  readonly name: QualifiedName;
-  /** The live name of the table that it was made for. */
-  readonly liveName: string;
-  readonly kind: 'table' | 'orphans';
-  readonly runId: string;
-  readonly media: string;
-  readonly role: 'candidate' | 'live' | 'previous';
-  readonly snapshotAt: Date | null;
-  readonly version: string;
-}
-
-/** The marks of a media type whose objects exist under the marked name. */
-export async function listParts(session: Session, media: string): Promise<Part[]> {
-  await session.query('select 1');
-  throw new FreshetError('INTERNAL', `not there yet: ${media}`);
-}
+export { listParts, type Part } from './marks.js';
 
 export interface DropOptions {
   readonly media: string;
@@ -31,8 +15,47 @@ export interface DropOptions {
   readonly isRunOver?: IsRunOver;
 }
 
-/** Drops what no kept generation uses: only marked, only previous (or candidates of runs that are over), never live, never CASCADE. */
+async function isDroppable(part: Part, { keepOids, isRunOver }: DropOptions): Promise<boolean> {
+  if (keepOids.includes(part.oid) || part.role === 'live') return false;
+  if (part.role === 'previous') return true;
+  return isRunOver !== undefined && (await isRunOver(part.runId));
+}
+
+/** All in one statement: keys among them do not stand in the way. Never CASCADE: what a user built on a table is not ours to drop. */
+async function dropParts(session: Session, parts: readonly Part[]): Promise<void> {
+  const relation = parts.map(({ name }) => `${name.schema}.${name.name}`).join(', ');
+  const oids = parts.map(({ oid }) => oid);
+  const drop = (): Promise<void> =>
+    withTransaction(session, async () => {
+      await session.query(`drop table ${parts.map(({ name }) => quoteQualified(name)).join(', ')}`);
+      await deleteParts(session, oids);
+    });
+  try {
+    await runWithLockRetries(session, drop, { relation, oids });
+  } catch (error) {
+    if (!hasSqlState(error, '2BP01')) throw error;
+    throw new FreshetError(
+      'PREVIOUS_IN_USE',
+      `${relation} cannot be dropped: ${messageOf(error)}.`,
+      { relation },
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Drops what no kept generation uses: only marked objects, only previous ones (or candidates of runs that are over), never a live one,
+ * never CASCADE. TABLE_BUSY where somebody holds one for too long, PREVIOUS_IN_USE where something else depends on one.
+ * @returns what was dropped.
+ */
 export async function dropPrevious(apiUrl: string, options: DropOptions): Promise<Part[]> {
-  await Promise.resolve();
-  throw new FreshetError('INTERNAL', `not there yet: ${apiUrl.length} ${options.media}`);
+  return withSession(apiUrl, { applicationName: 'freshet drop', called: 'API database' }, async (session) => {
+    await ensureMarks(session);
+    const dropped: Part[] = [];
+    for (const part of await listParts(session, options.media)) {
+      if (await isDroppable(part, options)) dropped.push(part);
+    }
+    if (dropped.length > 0) await dropParts(session, dropped);
+    return dropped;
+  });
 }

@@ -1,5 +1,6 @@
 import { FreshetError } from '../errors.js';
 import { identifierBytesMax } from '../limits.js';
+import { digestOf, fitName } from './names.js';
 
 /** A table, view, index or sequence: schema and name, unquoted. */
 export interface QualifiedName {
@@ -38,7 +39,12 @@ export function quoteQualified({ schema, name }: QualifiedName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 
-/** The temp table that a run builds beside `live`: `temp_import_<name>`. */
+/** The temp table that a run builds beside `live`: `temp_import_<name>`; a name that would be too long is cut and gets a digest of the whole. */
 export function tempTableOf(live: QualifiedName): QualifiedName {
-  return { schema: live.schema, name: `temp_import_${live.name}` };
+  const whole = `temp_import_${live.name}`;
+  const fits = Buffer.byteLength(whole) <= identifierBytesMax;
+  return {
+    schema: live.schema,
+    name: fits ? whole : fitName('temp_import_', live.name, `_${digestOf(live.name)}`),
+  };
 }

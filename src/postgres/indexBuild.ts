@@ -1,5 +1,13 @@
 import { FreshetError } from '../errors.js';
-import type { TempTablePlan } from './tempTablePlan.js';
+import { findDuplicates } from './duplicates.js';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
+import { hasSqlState } from './lockRetry.js';
+import { withSession, type Session } from './session.js';
+import { readIndexes } from './shape/indexes.js';
+import { buildSession, withTempTable } from './tempTableBuild.js';
+import { plannedIndexes, type PlannedIndex, type TempTablePlan } from './tempTablePlan.js';
+
+export { addConstraints } from './constraintBuild.js';
 
 export interface IndexBuildOptions {
   /** Indexes that are built at the same time. Default 1. */
@@ -12,6 +20,122 @@ export interface IndexBuildOptions {
   readonly onIndexBuilt?: (liveName: string, done: number, total: number) => void;
 }
 
+/** `create [unique] index` of the temp table's index. Pure. */
+export function createIndexStatement(plan: TempTablePlan, index: PlannedIndex): string {
+  const unique = index.unique ? 'unique ' : '';
+  return `create ${unique}index ${quoteIdentifier(index.tempName)} on ${quoteQualified(plan.temp)} ${index.definition}`;
+}
+
+/** What an index gets after it was built; may run again. Pure. */
+export function finishIndexStatements(plan: TempTablePlan, index: PlannedIndex): string[] {
+  const name = quoteQualified({ schema: plan.temp.schema, name: index.tempName });
+  return [
+    ...index.statistics.map(
+      ({ position, target }) => `alter index ${name} alter column ${position} set statistics ${target}`,
+    ),
+    ...(index.comment === null ? [] : [`comment on index ${name} is ${quoteLiteral(index.comment)}`]),
+    ...(index.clustered
+      ? [`alter table ${quoteQualified(plan.temp)} cluster on ${quoteIdentifier(index.tempName)}`]
+      : []),
+  ];
+}
+
+/** Turns a unique index into the constraint that stands before it on the live table. Pure. */
+export function keyConstraintStatements(plan: TempTablePlan, index: PlannedIndex): string[] {
+  if (index.constraint === null) return [];
+  const { type, deferrable, initiallyDeferred, comment } = index.constraint;
+  const table = quoteQualified(plan.temp);
+  const name = quoteIdentifier(index.tempName);
+  const timing = `${deferrable ? ' deferrable' : ''}${initiallyDeferred ? ' initially deferred' : ''}`;
+  return [
+    `alter table ${table} add constraint ${name} ${type} using index ${name}${timing}`,
+    ...(comment === null ? [] : [`comment on constraint ${name} on ${table} is ${quoteLiteral(comment)}`]),
+  ];
+}
+
+async function buildIndex(
+  session: Session,
+  plan: TempTablePlan,
+  oid: number,
+  index: PlannedIndex,
+): Promise<void> {
+  const existing = (await readIndexes(session, oid)).find(({ name }) => name === index.tempName);
+  if (existing !== undefined && !(existing.valid && existing.definition === index.definition)) {
+    throw new FreshetError('SHAPE_DIFFERS', `Index ${index.tempName} is there with another definition.`);
+  }
+  if (existing === undefined) {
+    await session.query("select set_config('default_tablespace', $1, false)", [index.tablespace ?? '']);
+    await session.query(createIndexStatement(plan, index));
+  }
+  const constraint = existing?.constraint ? [] : keyConstraintStatements(plan, index);
+  for (const statement of [...constraint, ...finishIndexStatements(plan, index)])
+    await session.query(statement);
+}
+
+async function buildNamingDuplicates(
+  session: Session,
+  plan: TempTablePlan,
+  oid: number,
+  index: PlannedIndex,
+  options: IndexBuildOptions,
+): Promise<void> {
+  try {
+    await buildIndex(session, plan, oid, index);
+  } catch (error) {
+    if (!hasSqlState(error, '23505')) throw error;
+    const keys = await findDuplicates(session, plan, index, options.identifyingColumns);
+    throw new FreshetError(
+      'DUPLICATE_KEYS',
+      `${index.liveName} cannot be unique: ${keys.join('; ')}.`,
+      {
+        table: `${plan.live.schema}.${plan.live.name}`,
+        database: 'catalog',
+        constraint: index.liveName,
+        keys,
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** Takes the next index again and again until there is none; several of these share the list. */
+async function buildFrom(
+  queue: PlannedIndex[],
+  url: string,
+  options: IndexBuildOptions,
+  build: (session: Session, index: PlannedIndex) => Promise<void>,
+): Promise<void> {
+  await withSession(url, buildSession, async (session) => {
+    if (options.maintenanceWorkMem !== undefined) {
+      await session.query("select set_config('maintenance_work_mem', $1, false)", [
+        options.maintenanceWorkMem,
+      ]);
+    }
+    for (let index = queue.shift(); index !== undefined; index = queue.shift()) await build(session, index);
+  });
+}
+
+async function buildIndexes(
+  url: string,
+  plan: TempTablePlan,
+  indexes: readonly PlannedIndex[],
+  options: IndexBuildOptions,
+): Promise<void> {
+  await withTempTable(url, plan, async (_session, oid) => {
+    const queue = [...indexes];
+    let done = 0;
+    const build = async (session: Session, index: PlannedIndex): Promise<void> => {
+      await buildNamingDuplicates(session, plan, oid, index, options);
+      done += 1;
+      options.onIndexBuilt?.(index.liveName, done, indexes.length);
+    };
+    const connections = Math.max(1, Math.min(options.connections ?? 1, indexes.length));
+    const builders = Array.from({ length: connections }, () => buildFrom(queue, url, options, build));
+    const outcomes = await Promise.allSettled(builders);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  });
+}
+
 /**
  * Builds primary key, UNIQUE constraints and unique indexes: this is the uniqueness check. DUPLICATE_KEYS names up to ten offending keys
  * with the rows that have them. Safe to run twice and beside itself.
@@ -21,23 +145,17 @@ export async function buildUniqueKeys(
   plan: TempTablePlan,
   options: IndexBuildOptions = {},
 ): Promise<void> {
-  await Promise.resolve();
-  throw new FreshetError(
-    'INTERNAL',
-    `not there yet: ${url.length} ${plan.runId} ${String(options.connections)}`,
-  );
+  // One at a time: adding a constraint locks the table against the other builds anyway.
+  const unique = plannedIndexes(plan).filter((index) => index.unique);
+  await buildIndexes(url, plan, unique, { ...options, connections: 1 });
 }
 
-/** Builds the other indexes. Safe to run twice and beside itself. */
+/** Builds the other indexes, several at a time. Safe to run twice and beside itself. */
 export async function buildOtherIndexes(
   url: string,
   plan: TempTablePlan,
   options: IndexBuildOptions = {},
 ): Promise<void> {
-  await buildUniqueKeys(url, plan, options);
-}
-
-/** Adds CHECKs, foreign keys, comments, grants and the live storage parameters. Safe to run twice and beside itself. */
-export async function addConstraints(url: string, plan: TempTablePlan): Promise<void> {
-  await buildUniqueKeys(url, plan);
+  const others = plannedIndexes(plan).filter((index) => !index.unique);
+  await buildIndexes(url, plan, others, options);
 }

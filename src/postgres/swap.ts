@@ -1,32 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { FreshetError } from '../errors.js';
-import type { QualifiedName } from './identifiers.js';
-import type { Session } from './session.js';
-import type { SwapRecord } from './swapRecord.js';
-import type { TempTablePlan } from './tempTablePlan.js';
+import { failpoint } from '../failpoints.js';
+import {
+  swapEvictionTimeoutMs,
+  swapLockTimeoutMs,
+  swapLocksTimeoutMs,
+  swapStatementTimeoutMs,
+} from '../limits.js';
+import { quoteIdentifier, quoteQualified } from './identifiers.js';
+import {
+  describeBlocker,
+  findBlockers,
+  isLockFailure,
+  retryDelayMs,
+  runWithLockRetries,
+  type Blocker,
+} from './lockRetry.js';
+import { ensureMarks, writePart } from './marks.js';
+import { moveOrphans } from './orphans.js';
+import { withSession, withTransaction, type Session } from './session.js';
+import {
+  catalogStatements,
+  exclusiveLockStatements,
+  prepareSwap,
+  readFingerprint,
+  readPreviousMark,
+  type PreparedSwap,
+  type PreparedTable,
+  type SwapTable,
+} from './swapPlan.js';
+import type { KeptOrphans, MovedForeignKey, SwapRecord, SwappedSequence } from './swapRecord.js';
 
-export type { SwapRecord } from './swapRecord.js';
-
-/** A session that holds a lock which the swap needs. */
-export interface Blocker {
-  /** Null for a prepared transaction. */
-  readonly pid: number | null;
-  readonly user: string | null;
-  readonly applicationName: string | null;
-  readonly state: string | null;
-  /** Its last or current statement, shortened. */
-  readonly query: string | null;
-  /** Since its transaction began. */
-  readonly ageMs: number | null;
-  readonly table: string;
-  readonly mode: string;
-}
-
-export interface SwapTable {
-  readonly live: QualifiedName;
-  readonly plan: TempTablePlan;
-  /** The id that the next new record gets: the sequence is set to it, forward only. Null where the table has no id sequence. */
-  readonly nextId: bigint | null;
-}
+export type { Blocker } from './lockRetry.js';
+export type { SwapTable } from './swapPlan.js';
+export type * from './swapRecord.js';
 
 export interface SwapOptions {
   readonly apiUrl: string;
@@ -34,7 +41,10 @@ export interface SwapOptions {
   readonly media: string;
   readonly version: string;
   readonly tables: readonly SwapTable[];
-  /** Called in the transaction while readers and writers are kept out: the last reconcile. It may run several times (after a rollback). */
+  /**
+   * Called in the transaction while readers and writers are kept out: the last reconcile. Names are still those before the swap (the
+   * new rows are in the temp tables). It may run several times, each time after everything was rolled back.
+   */
   readonly insideSwap: (session: Session) => Promise<void>;
   /** How long the locks are tried for; afterwards SWAP_BLOCKED, with everything as before. */
   readonly lockWindowMs: number;
@@ -44,14 +54,254 @@ export interface SwapOptions {
   readonly shouldStop: () => boolean | Promise<boolean>;
 }
 
-/** Makes the temp tables the live ones, all in one transaction. A run that has swapped already gets its record, nothing happens again. */
-export async function swapTables(options: SwapOptions): Promise<SwapRecord> {
-  await Promise.resolve();
-  throw new FreshetError('INTERNAL', `not there yet: ${options.runId}`);
+/** Somebody changed a view or a grant between preparing and locking: not a fault, the next try sees it. */
+class ShapeMoved extends Error {}
+
+/** The swap that `runId` has done, or null. */
+export async function readSwap(session: Session, runId: string): Promise<SwapRecord | null> {
+  const { rows } = await session.query<{ record: SwapRecord }>(
+    'select record from freshet.swaps where run_id = $1',
+    [runId],
+  );
+  return rows[0]?.record ?? null;
 }
 
-/** Validates the keys that the swap added NOT VALID. Safe to run twice. */
+async function setLocal(session: Session, timeouts: Readonly<Record<string, number>>): Promise<void> {
+  const settings = Object.entries(timeouts).map(([name, ms]) => `set local ${quoteIdentifier(name)} = ${ms}`);
+  await session.query(settings.join('; '));
+}
+
+/**
+ * Keeps changes of shape, autovacuum and other swaps out, not readers and writers. 5 s, because an autovacuum gives up its lock only to
+ * somebody who waits longer than a second.
+ */
+async function lockShapes(session: Session, tables: readonly SwapTable[]): Promise<void> {
+  await setLocal(session, { lock_timeout: swapEvictionTimeoutMs });
+  const live = tables.map(({ plan }) => quoteQualified(plan.live));
+  await session.query(`lock table only ${live.join(', only ')} in share update exclusive mode`);
+}
+
+async function lockTemps(session: Session, tables: readonly SwapTable[]): Promise<void> {
+  const temps = tables.map(({ plan }) => quoteQualified(plan.temp));
+  await session.query(`lock table only ${temps.join(', only ')} in share update exclusive mode`);
+}
+
+/** Moves orphans while only writers of the lists wait; readers of the lists and everybody on the live tables go on. */
+async function moveAllOrphans(
+  session: Session,
+  prepared: PreparedSwap,
+  options: SwapOptions,
+): Promise<KeptOrphans[]> {
+  await setLocal(session, { lock_timeout: swapLockTimeoutMs });
+  if (prepared.referencing.length === 0) return [];
+  const names = prepared.referencing.map(quoteQualified).join(', only ');
+  await session.query(`lock table only ${names} in share row exclusive mode`);
+  const orphans: KeptOrphans[] = [];
+  for (const { plan, keys } of prepared.tables) {
+    for (const key of keys) {
+      const position = prepared.keys.indexOf(key) + 1;
+      const moved = await moveOrphans(session, { ...options, key, temp: plan.temp, position });
+      if (moved !== null) orphans.push(moved);
+    }
+  }
+  return orphans;
+}
+
+/** Keeps everybody out. One statement bounds all its locks together, since the first are held while the last is waited for. */
+async function lockOutReaders(session: Session, prepared: PreparedSwap): Promise<void> {
+  await setLocal(session, { lock_timeout: swapLockTimeoutMs, statement_timeout: swapLocksTimeoutMs });
+  for (const statement of exclusiveLockStatements(prepared)) await session.query(statement);
+  await setLocal(session, { statement_timeout: swapStatementTimeoutMs });
+  const liveOids = prepared.tables.map(({ shape }) => shape.oid);
+  if ((await readFingerprint(session, liveOids)) !== prepared.fingerprint) throw new ShapeMoved();
+}
+
+async function moveMarks(session: Session, table: PreparedTable, options: SwapOptions): Promise<void> {
+  const { swapped, plan } = table;
+  const common = { liveName: plan.live.name, kind: 'table', media: options.media } as const;
+  const previous = await readPreviousMark(session, table);
+  await writePart(session, {
+    ...common,
+    ...previous,
+    oid: swapped.previousOid,
+    name: swapped.previous,
+    role: 'previous',
+  });
+  await session.query('update freshet.parts set role = $2, name = $3, run_id = $4 where oid = $1', [
+    swapped.liveOid,
+    'live',
+    plan.live.name,
+    options.runId,
+  ]);
+}
+
+function movedKeys(prepared: PreparedSwap): MovedForeignKey[] {
+  return prepared.keys.map(({ table, name, definition, valid, comment, target }) => ({
+    table,
+    name,
+    definition,
+    validate: valid,
+    comment,
+    target,
+  }));
+}
+
+async function readSequenceValues(session: Session, prepared: PreparedSwap): Promise<SwappedSequence[]> {
+  const values: SwappedSequence[] = [];
+  for (const { shape } of prepared.tables) {
+    for (const { name, ownedBy } of shape.sequences) {
+      const { rows } = await session.query<{ value: string }>(
+        `select last_value::text as value from ${quoteQualified(name)}`,
+      );
+      values.push({ sequence: name, ownedBy, table: shape.name, lastValue: rows[0]?.value ?? '' });
+    }
+  }
+  return values;
+}
+
+/** The locked part: the reconcile, then the catalog changes in one message, marks, the record. */
+async function swapLocked(
+  session: Session,
+  options: SwapOptions,
+  prepared: PreparedSwap,
+  parts: {
+    readonly orphans: readonly KeptOrphans[];
+    readonly lockedAt: number;
+    readonly lockRetries: number;
+  },
+): Promise<SwapRecord> {
+  failpoint('swap.locked');
+  await options.insideSwap(session);
+  const sequences = await readSequenceValues(session, prepared);
+  await session.query(catalogStatements(prepared).join(';\n'));
+  for (const table of prepared.tables) await moveMarks(session, table, options);
+  const record: SwapRecord = {
+    runId: options.runId,
+    media: options.media,
+    version: options.version,
+    tables: prepared.tables.map(({ swapped }) => swapped),
+    foreignKeys: movedKeys(prepared),
+    orphans: parts.orphans,
+    sequences,
+    views: prepared.views.map(({ name, definition, options: viewOptions }) => ({
+      view: name,
+      definition,
+      options: viewOptions,
+    })),
+    lockHeldMs: Math.round(performance.now() - parts.lockedAt),
+    lockRetries: parts.lockRetries,
+  };
+  await session.query('insert into freshet.swaps (run_id, media, record) values ($1, $2, $3)', [
+    options.runId,
+    options.media,
+    JSON.stringify(record),
+  ]);
+  failpoint('swap.beforeCommit');
+  return record;
+}
+
+async function swapInTransaction(
+  session: Session,
+  options: SwapOptions,
+  lockRetries: number,
+): Promise<SwapRecord> {
+  let lockedAt = 0;
+  const record = await withTransaction(session, async () => {
+    await lockShapes(session, options.tables);
+    // Another process may have done it while this one waited for the lock.
+    const done = await readSwap(session, options.runId);
+    if (done !== null) return done;
+    await lockTemps(session, options.tables);
+    const prepared = await prepareSwap(session, options.tables);
+    const orphans = await moveAllOrphans(session, prepared, options);
+    lockedAt = performance.now();
+    await lockOutReaders(session, prepared);
+    return swapLocked(session, options, prepared, { orphans, lockedAt, lockRetries });
+  });
+  failpoint('swap.afterCommit');
+  return lockedAt === 0 ? record : { ...record, lockHeldMs: Math.round(performance.now() - lockedAt) };
+}
+
+async function readLockedOids(session: Session, options: SwapOptions): Promise<number[]> {
+  const liveOids = options.tables.map(({ plan }) => plan.liveOid);
+  const { rows } = await session.query<{ oid: number }>(
+    `select conrelid as oid from pg_constraint where contype = 'f' and confrelid = any($1::oid[])
+     union select r.ev_class from pg_depend d join pg_rewrite r on r.oid = d.objid
+       where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = any($1::oid[])
+     union select c.oid from pg_class c where c.oid = any($2::text[]::regclass[]::oid[])`,
+    [liveOids, options.tables.map(({ plan }) => quoteQualified(plan.temp))],
+  );
+  return [...liveOids, ...rows.map(({ oid }) => oid)];
+}
+
+function blockedError(blockers: readonly Blocker[], options: SwapOptions, cause: unknown): FreshetError {
+  const shown = blockers.map(describeBlocker);
+  return new FreshetError(
+    'SWAP_BLOCKED',
+    `The tables of ${options.media} could not be locked within ${options.lockWindowMs} ms; blocked by ${shown.join('; ') || 'sessions that are gone now'}.`,
+    { blockers: shown },
+    { cause },
+  );
+}
+
+/**
+ * Makes the temp tables the live ones, all in one transaction that changes the catalog only; readers wait for milliseconds, at most
+ * 0.1 s at a time while somebody blocks. A run that has swapped already gets its record and nothing happens again.
+ * Throws SHAPE_DIFFERS where a live table is not what the temp table was made for, SWAP_BLOCKED, SWAP_STOPPED, ORPHANS_NOT_MOVABLE.
+ */
+export async function swapTables(options: SwapOptions): Promise<SwapRecord> {
+  failpoint('swap.before');
+  return withSession(
+    options.apiUrl,
+    { applicationName: 'freshet swap', called: 'API database' },
+    async (session) => {
+      await ensureMarks(session);
+      const done = await readSwap(session, options.runId);
+      if (done !== null) return done;
+      const deadline = Date.now() + options.lockWindowMs;
+      for (let tries = 0; ; tries += 1) {
+        if (await options.shouldStop()) {
+          throw new FreshetError(
+            'SWAP_STOPPED',
+            `The promotion of ${options.media} was stopped before it had its locks.`,
+          );
+        }
+        try {
+          return await swapInTransaction(session, options, tries);
+        } catch (error) {
+          if (!isLockFailure(error) && !(error instanceof ShapeMoved)) throw error;
+          const blockers = await findBlockers(session, await readLockedOids(session, options));
+          options.onBlocked(blockers);
+          if (Date.now() >= deadline) throw blockedError(blockers, options, error);
+        }
+        await delay(Math.min(retryDelayMs(tries), Math.max(0, deadline - Date.now())));
+      }
+    },
+  );
+}
+
+/** Validates the keys that the swap added NOT VALID; readers and writers go on. Safe to run twice. */
 export async function validateForeignKeys(apiUrl: string, record: SwapRecord): Promise<void> {
-  await Promise.resolve();
-  throw new FreshetError('INTERNAL', `not there yet: ${apiUrl.length} ${record.runId}`);
+  await withSession(
+    apiUrl,
+    { applicationName: 'freshet validate', called: 'API database' },
+    async (session) => {
+      for (const key of record.foreignKeys) if (key.validate) await validateForeignKey(session, key);
+    },
+  );
+}
+
+async function validateForeignKey(session: Session, { table, name }: MovedForeignKey): Promise<void> {
+  const { rows } = await session.query<{ conrelid: number; confrelid: number }>(
+    `select k.conrelid, k.confrelid from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = $1 and c.relname = $2 and k.conname = $3 and k.contype = 'f' and not k.convalidated`,
+    [table.schema, table.name, name],
+  );
+  for (const { conrelid, confrelid } of rows) {
+    const statement = `alter table ${quoteQualified(table)} validate constraint ${quoteIdentifier(name)}`;
+    await runWithLockRetries(session, () => session.query(statement), {
+      relation: `${table.schema}.${table.name}`,
+      oids: [conrelid, confrelid],
+    });
+  }
 }

@@ -42,9 +42,8 @@ export interface SwappedSequence {
   readonly sequence: QualifiedName;
   readonly ownedBy: string | null;
   readonly table: QualifiedName;
-  /** The value before and after, as text. */
-  readonly lastValueBefore: string;
-  readonly lastValueAfter: string;
+  /** Before the swap, as text. It is never set back. */
+  readonly lastValue: string;
 }
 
 export interface SwappedView {

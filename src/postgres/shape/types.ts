@@ -78,9 +78,9 @@ export interface ForeignKeyShape {
   readonly targetColumns: readonly string[];
   /** Qualified equality operators, one per column: `pg_catalog.=`. */
   readonly operators: readonly string[];
-  /** What `pg_get_constraintdef` says. */
+  /** What `pg_get_constraintdef` says, without NOT VALID. */
   readonly definition: string;
-  /** What follows the target's columns: match, actions, deferrability. */
+  /** What follows the target's columns: match, actions, deferrability; null where the text before it is not the expected one. */
   readonly tail: string | null;
   readonly valid: boolean;
   readonly enforced: boolean;
@@ -90,6 +90,7 @@ export interface ForeignKeyShape {
 export interface ViewShape {
   readonly oid: number;
   readonly name: QualifiedName;
+  readonly owner: string;
   readonly definition: string;
   readonly options: readonly string[];
 }
@@ -102,7 +103,8 @@ export interface SequenceShape {
   readonly defaultOf: string | null;
   /** The column that owns it, or null: a predecessor's sequence belongs to nobody. */
   readonly ownedBy: string | null;
-  readonly increment: bigint;
+  /** A column of another table owns it. */
+  readonly ownedElsewhere: boolean;
 }
 
 /** Everything that readers and writers of a table can tell it from another by. Rows are no part of it. */

@@ -1,0 +1,112 @@
+import { FreshetError, messageOf } from '../errors.js';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
+import { hasSqlState, runWithLockRetries } from './lockRetry.js';
+import type { Session } from './session.js';
+import { readChecks } from './shape/checks.js';
+import { readOutboundKeys } from './shape/foreignKeys.js';
+import { grantStatements, readGrants } from './shape/grants.js';
+import { loadingOptions, optionList } from './tempTable.js';
+import { withTempTable } from './tempTableBuild.js';
+import type { PlannedCheck, PlannedForeignKey, TempTablePlan } from './tempTablePlan.js';
+
+/** All CHECKs in one statement: one scan of the table, however many there are. */
+export function checksStatement(plan: TempTablePlan, checks: readonly PlannedCheck[]): string {
+  const clauses = checks.map(
+    ({ name, definition }) => `add constraint ${quoteIdentifier(name)} ${definition}`,
+  );
+  return `alter table ${quoteQualified(plan.temp)} ${clauses.join(', ')}`;
+}
+
+/** The key of the temp table, NOT VALID: no row is looked at while the other table is locked. */
+export function foreignKeyStatement(plan: TempTablePlan, key: PlannedForeignKey): string {
+  const columns = key.columns.map(quoteIdentifier).join(', ');
+  const target = `${quoteQualified(key.tempTarget)} (${key.targetColumns.map(quoteIdentifier).join(', ')})`;
+  const name = quoteIdentifier(key.name);
+  return `alter table ${quoteQualified(plan.temp)} add constraint ${name} foreign key (${columns}) references ${target}${key.tail ?? ''} not valid`;
+}
+
+async function refusingViolations(
+  plan: TempTablePlan,
+  what: string,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!hasSqlState(error, '23514', '23503')) throw error;
+    const table = `${plan.live.schema}.${plan.live.name}`;
+    throw new FreshetError(
+      'CONSTRAINT_VIOLATED',
+      `New rows of ${table} violate ${what}: ${messageOf(error)}.`,
+      { table },
+      { cause: error },
+    );
+  }
+}
+
+async function addChecks(session: Session, plan: TempTablePlan, oid: number): Promise<void> {
+  const present = new Set((await readChecks(session, oid)).map(({ name }) => name));
+  const missing = plan.items.filter((item) => item.kind === 'check').filter(({ name }) => !present.has(name));
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name).join(', ');
+  await refusingViolations(plan, names, () => session.query(checksStatement(plan, missing)));
+}
+
+async function addForeignKey(
+  session: Session,
+  plan: TempTablePlan,
+  oid: number,
+  key: PlannedForeignKey,
+): Promise<void> {
+  const existing = (await readOutboundKeys(session, oid)).find(({ name }) => name === key.name);
+  const tables = {
+    relation: `${key.target.schema}.${key.target.name}`,
+    oids: [oid, key.targetOid],
+  };
+  if (existing === undefined) {
+    await runWithLockRetries(session, () => session.query(foreignKeyStatement(plan, key)), tables);
+  }
+  if (existing?.valid === true || !key.valid) return;
+  const validate = `alter table ${quoteQualified(plan.temp)} validate constraint ${quoteIdentifier(key.name)}`;
+  await refusingViolations(plan, key.name, () =>
+    runWithLockRetries(session, () => session.query(validate), tables),
+  );
+}
+
+async function addForeignKeys(session: Session, plan: TempTablePlan, oid: number): Promise<void> {
+  for (const item of plan.items) {
+    if (item.kind === 'foreign key') await addForeignKey(session, plan, oid, item);
+  }
+}
+
+/** Comments on CHECKs, NOT NULLs and foreign keys; the others came with the table and its indexes. */
+export function constraintComments(plan: TempTablePlan): string[] {
+  const table = quoteQualified(plan.temp);
+  return plan.items.flatMap((item) =>
+    item.kind === 'index' || item.comment === null
+      ? []
+      : [`comment on constraint ${quoteIdentifier(item.name)} on ${table} is ${quoteLiteral(item.comment)}`],
+  );
+}
+
+/** From the storage parameters of the load back to those of the live table. */
+export function optionStatements(plan: TempTablePlan): string[] {
+  const table = quoteQualified(plan.temp);
+  const names = loadingOptions.map((option) => option.slice(0, option.indexOf('='))).join(', ');
+  const { options } = plan.shape;
+  return [
+    `alter table ${table} reset (${names})`,
+    ...(options.length === 0 ? [] : [`alter table ${table} set (${optionList(options)})`]),
+  ];
+}
+
+/** Adds CHECKs, foreign keys, comments, grants and the live storage parameters. Safe to run twice and beside itself. */
+export async function addConstraints(url: string, plan: TempTablePlan): Promise<void> {
+  await withTempTable(url, plan, async (session, oid) => {
+    await addChecks(session, plan, oid);
+    await addForeignKeys(session, plan, oid);
+    const grants = grantStatements(plan.temp, await readGrants(session, oid), plan.shape.grants);
+    const statements = [...constraintComments(plan), ...optionStatements(plan), ...grants];
+    for (const statement of statements) await session.query(statement);
+  });
+}

@@ -1,0 +1,122 @@
+import { parseQualifiedName, quoteIdentifier, quoteQualified, type QualifiedName } from './identifiers.js';
+import type { Session } from './session.js';
+
+/** What a run applies of the API writers' changes, and to which table. */
+export interface ReconcileTarget {
+  readonly runId: string;
+  readonly table: QualifiedName;
+  readonly idColumn: string;
+  /** Tables with an `identifier` column, as the configuration names them. Null = none. */
+  readonly deletedMediaTable: string | null;
+  readonly sensitiveMediaTable: string | null;
+}
+
+/**
+ * Applies deletions made since the run took the deleted-media table into account: the rows leave `table`, and their ids are kept in
+ * `freshet.removed` until their documents are gone too (`listRemoved`, `forgetRemoved`). Both in the caller's transaction, so that a crash
+ * between table and index loses nothing.
+ * @returns rows deleted.
+ */
+export async function applyDeletions(session: Session, target: ReconcileTarget): Promise<number> {
+  if (target.deletedMediaTable === null) return 0;
+  const relation = quoteQualified(parseQualifiedName(target.deletedMediaTable));
+  const { rowCount } = await session.query(
+    `with fresh as (
+       select d.identifier from ${relation} d
+       where d.identifier is not null and not exists (
+         select from freshet.applied a where a.run_id = $1 and a.relation = $2 and a.identifier = d.identifier)
+     ), gone as (
+       delete from ${quoteQualified(target.table)} t using fresh where t.identifier = fresh.identifier
+       returning t.identifier, t.${quoteIdentifier(target.idColumn)} as id
+     ), kept as (
+       insert into freshet.removed (run_id, identifier, id) select $1, identifier, id from gone on conflict do nothing
+     )
+     select identifier from gone`,
+    [target.runId, target.deletedMediaTable],
+  );
+  return rowCount ?? 0;
+}
+
+/** Identifiers that the deleted-media table lists and the run has not taken into account yet. */
+export async function listFreshDeletions(session: Session, target: ReconcileTarget): Promise<string[]> {
+  if (target.deletedMediaTable === null) return [];
+  const relation = quoteQualified(parseQualifiedName(target.deletedMediaTable));
+  const { rows } = await session.query<{ identifier: string }>(
+    `select d.identifier from ${relation} d
+     where d.identifier is not null and not exists (
+       select from freshet.applied a where a.run_id = $1 and a.relation = $2 and a.identifier = d.identifier)`,
+    [target.runId, target.deletedMediaTable],
+  );
+  return rows.map((row) => row.identifier);
+}
+
+/** These deletions are in table and documents now. */
+export async function recordDeletions(
+  session: Session,
+  target: ReconcileTarget,
+  identifiers: readonly string[],
+): Promise<void> {
+  await session.query(
+    `insert into freshet.applied (run_id, relation, identifier) select $1, $2, unnest($3::uuid[]) on conflict do nothing`,
+    [target.runId, target.deletedMediaTable, identifiers],
+  );
+}
+
+/** Ids whose rows are gone and whose documents must go. */
+export async function listRemoved(session: Session, runId: string): Promise<bigint[]> {
+  const { rows } = await session.query<{ id: string }>('select id from freshet.removed where run_id = $1', [
+    runId,
+  ]);
+  return rows.map((row) => BigInt(row.id));
+}
+
+/** The documents of these ids are gone. */
+export async function forgetRemoved(session: Session, runId: string, ids: readonly bigint[]): Promise<void> {
+  await session.query('delete from freshet.removed where run_id = $1 and id = any($2::bigint[])', [
+    runId,
+    ids.map(String),
+  ]);
+}
+
+/** A record whose sensitive mark came or went since the run took the table into account. */
+export interface MarkChange {
+  readonly identifier: string;
+  /** Null where the table has no such record. */
+  readonly id: bigint | null;
+  readonly sensitive: boolean;
+}
+
+/** The difference between the sensitive-media table and what the run has applied of it. */
+export async function listMarkChanges(session: Session, target: ReconcileTarget): Promise<MarkChange[]> {
+  if (target.sensitiveMediaTable === null) return [];
+  const relation = quoteQualified(parseQualifiedName(target.sensitiveMediaTable));
+  const { rows } = await session.query<{ identifier: string; id: string | null; sensitive: boolean }>(
+    `with changed as (
+       select coalesce(s.identifier, a.identifier) as identifier, s.identifier is not null as sensitive
+       from (select identifier from ${relation} where identifier is not null) s
+       full join (select identifier from freshet.applied where run_id = $1 and relation = $2) a using (identifier)
+       where s.identifier is null or a.identifier is null)
+     select c.identifier, t.${quoteIdentifier(target.idColumn)}::text as id, c.sensitive
+     from changed c left join ${quoteQualified(target.table)} t on t.identifier = c.identifier`,
+    [target.runId, target.sensitiveMediaTable],
+  );
+  return rows.map((row) => ({ ...row, id: row.id === null ? null : BigInt(row.id) }));
+}
+
+/** Records that these changes of marks are in the documents now, or are about to be built into them. */
+export async function recordMarkChanges(
+  session: Session,
+  target: ReconcileTarget,
+  changes: readonly MarkChange[],
+): Promise<void> {
+  const of = (sensitive: boolean): string[] =>
+    changes.filter((change) => change.sensitive === sensitive).map((change) => change.identifier);
+  await session.query(
+    `insert into freshet.applied (run_id, relation, identifier) select $1, $2, unnest($3::uuid[]) on conflict do nothing`,
+    [target.runId, target.sensitiveMediaTable, of(true)],
+  );
+  await session.query(
+    `delete from freshet.applied where run_id = $1 and relation = $2 and identifier = any($3::uuid[])`,
+    [target.runId, target.sensitiveMediaTable, of(false)],
+  );
+}

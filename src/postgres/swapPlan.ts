@@ -1,0 +1,187 @@
+import { FreshetError } from '../errors.js';
+import { diffTables } from './finishTempTable.js';
+import { quoteQualified, type QualifiedName } from './identifiers.js';
+import { readPart } from './marks.js';
+import { previousTableName } from './names.js';
+import type { Session } from './session.js';
+import { grantStatements, readGrants } from './shape/grants.js';
+import type { SwappedTable } from './swapRecord.js';
+import {
+  addKeyStatements,
+  dropKeyStatement,
+  lockViewStatement,
+  planIndexNames,
+  renameStatements,
+  replaceViewStatement,
+  sequenceStatements,
+} from './swapStatements.js';
+import { describeTable, type ForeignKeyShape, type TableShape, type ViewShape } from './tableShape.js';
+import { findTempTable } from './tempTableBuild.js';
+import { keysFromOutside, plannedIndexes, type TempTablePlan } from './tempTablePlan.js';
+
+export interface SwapTable {
+  readonly live: QualifiedName;
+  readonly plan: TempTablePlan;
+  /** The id that the next new record gets: the sequence is set to it, forward only. Null where the table has no id sequence. */
+  readonly nextId: bigint | null;
+}
+
+/** One table of the swap, as it is under a lock that keeps changes of its shape out. */
+export interface PreparedTable {
+  readonly plan: TempTablePlan;
+  readonly shape: TableShape;
+  readonly tempOid: number;
+  readonly swapped: SwappedTable;
+  readonly keys: readonly ForeignKeyShape[];
+  readonly renames: readonly string[];
+  readonly sequences: readonly string[];
+  readonly grants: readonly string[];
+}
+
+/** The whole swap, thought out before readers are kept out. */
+export interface PreparedSwap {
+  readonly tables: readonly PreparedTable[];
+  readonly keys: readonly ForeignKeyShape[];
+  readonly views: readonly ViewShape[];
+  /** Tables whose keys point at a live table: they are locked too. */
+  readonly referencing: readonly QualifiedName[];
+  /** Everything that is locked, for showing who blocks. */
+  readonly lockedOids: readonly number[];
+  /** What views and grants looked like: neither is kept from changing by the first lock. */
+  readonly fingerprint: string;
+}
+
+async function assertSameShape(session: Session, plan: TempTablePlan): Promise<void> {
+  const differences = await diffTables(session, plan.live, plan.temp, plan.addedColumns);
+  // Grants move in the swap as they are then.
+  const relevant = differences.filter((difference) => !difference.startsWith('grant '));
+  if (relevant.length === 0) return;
+  throw new FreshetError(
+    'SHAPE_DIFFERS',
+    `${plan.temp.schema}.${plan.temp.name} is not what ${plan.live.schema}.${plan.live.name} is now: ${relevant.join('; ')}.`,
+    { differences: relevant },
+  );
+}
+
+function assertSameTable(plan: TempTablePlan, shape: TableShape): void {
+  if (shape.oid === plan.liveOid) return;
+  throw new FreshetError(
+    'SHAPE_DIFFERS',
+    `${plan.live.schema}.${plan.live.name} is another table than when run ${plan.runId} began.`,
+  );
+}
+
+async function prepareTable(session: Session, { plan, nextId }: SwapTable): Promise<PreparedTable> {
+  const shape = await describeTable(session, plan.live);
+  assertSameTable(plan, shape);
+  await assertSameShape(session, plan);
+  const tempOid = await findTempTable(session, plan);
+  const indexes = plannedIndexes(plan);
+  const swappedIndexes = planIndexNames(indexes, plan.runId, shape.oid);
+  const previous = { schema: plan.live.schema, name: previousTableName(plan.live.name, plan.runId) };
+  return {
+    plan,
+    shape,
+    tempOid,
+    swapped: { live: plan.live, liveOid: tempOid, previous, previousOid: shape.oid, indexes: swappedIndexes },
+    keys: keysFromOutside(plan, shape.inboundKeys),
+    renames: renameStatements({
+      live: plan.live,
+      temp: plan.temp,
+      previousName: previous.name,
+      indexes,
+      swappedIndexes,
+    }),
+    sequences: shape.sequences.flatMap((sequence) =>
+      sequenceStatements(sequence, plan.live, sequence.defaultOf === null ? null : nextId),
+    ),
+    grants: grantStatements(plan.live, await readGrants(session, tempOid), shape.grants),
+  };
+}
+
+/** Views and grants of the live tables as one text. */
+export async function readFingerprint(session: Session, oids: readonly number[]): Promise<string> {
+  const { rows } = await session.query<{ fingerprint: string }>(
+    `select coalesce(string_agg(part, ' ' order by part), '') as fingerprint from (
+       select 'relation ' || oid || coalesce(relacl::text, '') from pg_class where oid = any($1::oid[])
+       union all
+       select 'column ' || attrelid || ' ' || attnum || attacl::text from pg_attribute where attrelid = any($1::oid[]) and attacl is not null
+       union all
+       select distinct 'view ' || r.ev_class || ' ' || r.oid || ' ' || r.xmin || coalesce(v.reloptions::text, '')
+         from pg_depend d join pg_rewrite r on r.oid = d.objid join pg_class v on v.oid = r.ev_class
+         where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = any($1::oid[])
+     ) parts(part)`,
+    [oids],
+  );
+  return rows[0]?.fingerprint ?? '';
+}
+
+function distinctBy<T>(values: readonly T[], keyOf: (value: T) => unknown): T[] {
+  return [...new Map(values.map((value) => [keyOf(value), value])).values()];
+}
+
+/** Describes, compares and writes out the swap. The live tables are locked against changes of their shape, readers and writers go on. */
+export async function prepareSwap(session: Session, swapTables: readonly SwapTable[]): Promise<PreparedSwap> {
+  const liveOids = swapTables.map(({ plan }) => plan.liveOid);
+  const fingerprint = await readFingerprint(session, liveOids);
+  const tables: PreparedTable[] = [];
+  for (const table of swapTables) tables.push(await prepareTable(session, table));
+  const keys = tables.flatMap((table) => table.keys);
+  const views = distinctBy(
+    tables.flatMap(({ shape }) => shape.views),
+    ({ oid }) => oid,
+  );
+  return {
+    tables,
+    keys,
+    views,
+    referencing: distinctBy(
+      keys.map(({ table }) => table),
+      quoteQualified,
+    ),
+    lockedOids: [
+      ...liveOids,
+      ...tables.map(({ tempOid }) => tempOid),
+      ...keys.map(({ tableOid }) => tableOid),
+      ...views.map(({ oid }) => oid),
+    ],
+    fingerprint,
+  };
+}
+
+/** Keys of other tables first, live tables next, temp tables last: the order in which writers of the lists take them. */
+export function exclusiveLockStatements({ tables, views, referencing }: PreparedSwap): string[] {
+  const names = [
+    ...referencing,
+    ...tables.map(({ plan }) => plan.live),
+    ...tables.map(({ plan }) => plan.temp),
+  ];
+  return [
+    // Readers come through a view to the table: locked in the same order, or each would wait for the other.
+    ...views.map(lockViewStatement),
+    `lock table only ${names.map(quoteQualified).join(', only ')} in access exclusive mode`,
+  ];
+}
+
+/** All that changes, in order. The names of the live tables are the old ones before `renames` and the promoted ones after it. */
+export function catalogStatements({ tables, keys, views }: PreparedSwap): string[] {
+  return [
+    // Rows that were changed in this transaction may have deferred checks outstanding, which forbid `alter table`.
+    'set constraints all immediate',
+    ...keys.map(dropKeyStatement),
+    ...tables.flatMap(({ renames }) => renames),
+    ...tables.flatMap(({ sequences }) => sequences),
+    ...keys.flatMap(addKeyStatements),
+    ...views.map(replaceViewStatement),
+    ...tables.flatMap(({ grants }) => grants),
+  ];
+}
+
+/** The prepared table's mark for its new role: the live table may never have had one. */
+export async function readPreviousMark(
+  session: Session,
+  table: PreparedTable,
+): Promise<{ runId: string; version: string; snapshotAt: Date | null }> {
+  const part = await readPart(session, table.shape.oid);
+  return part ?? { runId: 'unmarked', version: '', snapshotAt: null };
+}

@@ -1,0 +1,89 @@
+import { quoteIdentifier, quoteLiteral, quoteQualified, type QualifiedName } from './identifiers.js';
+import { previousIndexName } from './names.js';
+import type { ForeignKeyShape, SequenceShape, ViewShape } from './tableShape.js';
+import { optionList } from './tempTable.js';
+import type { SwappedIndex } from './swapRecord.js';
+import type { PlannedIndex } from './tempTablePlan.js';
+
+/** The statements of the swap, as text: all of them are known before readers are kept out, and go to the server in one message. Pure. */
+
+export function dropKeyStatement({ table, name }: ForeignKeyShape): string {
+  return `alter table ${quoteQualified(table)} drop constraint ${quoteIdentifier(name)}`;
+}
+
+/** The definition names the live table, which is the promoted one when this runs. NOT VALID: validating would keep readers out for seconds. */
+export function addKeyStatements({ table, name, definition, comment }: ForeignKeyShape): string[] {
+  const on = quoteQualified(table);
+  return [
+    `alter table ${on} add constraint ${quoteIdentifier(name)} ${definition} not valid`,
+    ...(comment === null
+      ? []
+      : [`comment on constraint ${quoteIdentifier(name)} on ${on} is ${quoteLiteral(comment)}`]),
+  ];
+}
+
+export function planIndexNames(
+  indexes: readonly PlannedIndex[],
+  runId: string,
+  liveOid: number,
+): SwappedIndex[] {
+  return indexes.map(({ liveName }, position) => ({
+    liveName,
+    previousName: previousIndexName(runId, liveOid, position + 1),
+  }));
+}
+
+export interface TableRenames {
+  readonly live: QualifiedName;
+  readonly temp: QualifiedName;
+  readonly previousName: string;
+  readonly indexes: readonly PlannedIndex[];
+  readonly swappedIndexes: readonly SwappedIndex[];
+}
+
+/** Renaming an index renames the constraint that it stands behind. The live names are free before they are taken. */
+export function renameStatements(renames: TableRenames): string[] {
+  const { live, temp, previousName, indexes, swappedIndexes } = renames;
+  const rename = (kind: 'table' | 'index', from: string, to: string): string =>
+    `alter ${kind} ${quoteQualified({ schema: live.schema, name: from })} rename to ${quoteIdentifier(to)}`;
+  return [
+    ...swappedIndexes.map(({ liveName, previousName: to }) => rename('index', liveName, to)),
+    rename('table', live.name, previousName),
+    ...indexes.map(({ tempName, liveName }) => rename('index', tempName, liveName)),
+    rename('table', temp.name, live.name),
+  ];
+}
+
+/**
+ * The sequence goes to the promoted table's column (else dropping the previous table would drop it), and forward to `nextId`, never back.
+ * `alter sequence` also keeps `nextval` of others out until the commit, so that nothing is given between reading and setting.
+ */
+export function sequenceStatements(
+  sequence: SequenceShape,
+  live: QualifiedName,
+  nextId: bigint | null,
+): string[] {
+  const name = quoteQualified(sequence.name);
+  const owner =
+    sequence.ownedBy === null ? 'none' : `${quoteQualified(live)}.${quoteIdentifier(sequence.ownedBy)}`;
+  const last = nextId === null ? null : nextId - 1n;
+  return [
+    ...(sequence.ownedElsewhere ? [] : [`alter sequence ${name} owned by ${owner}`]),
+    ...(last === null || last < 1n
+      ? []
+      : [
+          `select setval(${quoteLiteral(name)}::regclass, ${last}, true) from ${name} where last_value < ${last} or (last_value = ${last} and not is_called)`,
+        ]),
+  ];
+}
+
+/** Takes the view's lock without changing it. `lock table` on a view would lock everything that it reads as well. */
+export function lockViewStatement({ name, owner }: ViewShape): string {
+  return `alter view ${quoteQualified(name)} owner to ${quoteIdentifier(owner)}`;
+}
+
+/** The definition was read before the rename and names the live table. Keeps owner, grants, comments, column defaults, triggers and dependents of the view; its options must be said again. */
+export function replaceViewStatement({ name, definition, options }: ViewShape): string {
+  const withOptions = options.length === 0 ? '' : ` with (${optionList(options)})`;
+  return `create or replace view ${quoteQualified(name)}${withOptions} as ${definition.replace(/;\s*$/, '')}`;
+}
