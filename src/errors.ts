@@ -313,6 +313,48 @@ export const errorKinds = {
     remedy:
       'Correct what the message names and go on with the run: finished ranges of ids are not copied again. Nothing that is live was changed.',
   },
+  // --- runs and the gate
+  ENVIRONMENT_BUSY: {
+    policy: 'refuse',
+    remedy: 'Wait until run {run} is over (`freshet status`), then try again. Nothing was changed.',
+  },
+  REQUIRED_COLUMN_EMPTY: {
+    policy: 'stop',
+    remedy:
+      'Fill the columns in the catalog, or take them out of `requiredColumns`. Nothing that is live was changed.',
+  },
+  ROWS_LOST: {
+    policy: 'stop',
+    remedy:
+      'Start the refresh again; if it happens twice, report it with the run id. Nothing that is live was changed.',
+  },
+  GATE_REFUSED: {
+    policy: 'refuse',
+    remedy:
+      'Look at the named checks (`freshet status`), correct their cause in catalog or configuration, and start the refresh again. What is live was not changed.',
+  },
+  ORCHESTRATOR_RUNS: {
+    policy: 'usage',
+    remedy: 'Only one may; leave it running, or stop it first.',
+  },
+  ORIGIN_NOT_LIVE: {
+    policy: 'usage',
+    remedy: 'Name the suffix of the live index, or none. Nothing was changed.',
+  },
+  ALREADY_RUNNING: {
+    policy: 'usage',
+    remedy: 'Watch it with `freshet status`; start another one when it is over.',
+  },
+  SAMPLE_REFUSED: {
+    policy: 'refuse',
+    remedy:
+      'Nothing was changed. Sample data goes only into a catalog that is empty or has sample data already: use another database.',
+  },
+  CSV_INVALID: {
+    policy: 'usage',
+    remedy:
+      "Nothing was loaded. Correct the file: a header line, then the columns in the order of the catalog's table; an empty field is null.",
+  },
   // --- unexpected
   INTERNAL: {
     policy: 'stop',

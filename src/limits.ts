@@ -161,6 +161,9 @@ export const workerTasksAtOnceMax = 4;
 /** Finished tasks that a worker remembers: its memory stays flat however long it lives. */
 export const workerTasksRememberedMax = 1_000;
 
+/** A worker looks at the table before it answers a POST; a table that is locked for longer is an error at once, not a caller that waits. */
+export const workerCheckLockMs = 5_000;
+
 /** A task is described in some hundred bytes; more is not one. */
 export const workerBodyBytesMax = 64 * 1024;
 
@@ -227,7 +230,7 @@ export const termsTimeoutMs = 30_000;
 /** OpenSearch refuses queries of more than 1,024 clauses (measured on 3.8 and 2.19; Elasticsearch computes a larger limit). */
 export const queryClausesMax = 900;
 
-/** Words of one `terms` clause and its fields together stay below the engines' 65,536 (`index.max_terms_count`). */
+/** Words of one `terms` clause: below the engines' 65,536 (`index.max_terms_count`); a request of three fields has half a MB. */
 export const queryWordsMax = 16_000;
 
 /** Characters of one `_analyze` request: the engines refuse more than 10,000 tokens, and a token has at least one character. */
@@ -256,3 +259,24 @@ export const reindexPollMs = 1_000;
 
 /** A cancelled reindex task ends after its current batch. */
 export const reindexCancelTimeoutMs = 60_000;
+
+/** A finished candidate waits this long for its locks before the run gives up; it stays promotable. Half a night. */
+export const swapLockWindowMs = 12 * 3_600_000;
+
+/** Buckets of ids in which rows and documents are compared; the engine's aggregation takes this many in one answer. */
+export const idBucketsMax = 500;
+
+/** Rows compared with their documents at a time: some megabytes of both. */
+export const sampleBatchRows = 1_000;
+
+/** Replicas of a large index are copied over the network; an hour per 100 GB is slow, so this only ends what hangs. */
+export const greenTimeoutMs = 6 * 3_600_000;
+
+/** Values of one look-up by keyword; twice as many hits come back, below the engines' window of 10,000. */
+export const lookupValuesMax = 4_000;
+
+/** Sample records are sent to the catalog in chunks of about this size: large enough for few calls, small beside the process. */
+export const sampleChunkBytes = 128 * 1024;
+
+/** How often a followed run is looked at: smooth for the eye, three indexed queries for the database. */
+export const followPollMs = 250;
