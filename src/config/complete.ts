@@ -63,14 +63,17 @@ function completeSearch(name: string, parsed: Parsed<'environments'>['search'], 
   return { ...settings, urls: completed.includes(null) ? null : (completed as SecretReference[]) };
 }
 
+/** A list given as a path lies beside the configuration, one given as a URL anywhere. */
 function completeTerms(
   name: string,
   parsed: Parsed<'environments'>['sensitiveTerms'],
   context: CompletionContext,
-) {
+): EnvironmentConfig['sensitiveTerms'] {
   if (parsed === null) return null;
   const from = completeReference(parsed.from, name === localEnvironment, context);
-  return from === null ? null : { from, allowEmpty: parsed.allowEmpty };
+  if (from === null) return null;
+  const isPath = typeof from === 'string' && !/^https?:/i.test(from);
+  return { from: isPath ? resolve(context.folder, from) : from, allowEmpty: parsed.allowEmpty };
 }
 
 function completeMediaSettings(

@@ -169,7 +169,7 @@ export function judgeFilling(
     .map(({ name }) =>
       problem(
         `table ${downstream.name}`,
-        `${downstream.name}.${name} must not be null, has no default, and ${upstream.name} has no column for it.`,
+        `${downstream.name}.${name} must not be null, has no default, and ${upstream.name} in the catalog has no column for it.`,
         'Give the column a default, or name its source under `renames`.',
       ),
     );
