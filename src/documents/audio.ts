@@ -1,6 +1,6 @@
-import { buildMediaFields, mediaColumns } from './media.js';
+import { buildMediaDocument, mediaColumns } from './media.js';
 import type { DocumentDefinition, SourceRow } from './types.js';
-import { compactDocument, jsonValue } from './values.js';
+import { addField, jsonValue } from './values.js';
 
 /** Upper ends (exclusive, ms) of the lengths. */
 const lengths: readonly (readonly [string, number])[] = [
@@ -13,13 +13,13 @@ const lengths: readonly (readonly [string, number])[] = [
 export const audioDocument: DocumentDefinition = {
   version: 'audio-1',
   columns: [...mediaColumns, 'duration', 'filetype', 'alt_files'],
-  build: (row, facts) =>
-    compactDocument({
-      ...buildMediaFields(row, facts),
-      length: lengthOf(row['duration']),
-      filetype: row['filetype'],
-      extension: extensionOf(row),
-    }),
+  build: (row, facts) => {
+    const document = buildMediaDocument(row, facts);
+    addField(document, 'length', lengthOf(row['duration']));
+    addField(document, 'filetype', row['filetype']);
+    addField(document, 'extension', extensionOf(row));
+    return document;
+  },
 };
 
 function lengthOf(durationMs: unknown): string | undefined {

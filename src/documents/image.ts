@@ -1,6 +1,6 @@
-import { buildMediaFields, mediaColumns } from './media.js';
+import { buildMediaDocument, mediaColumns } from './media.js';
 import type { DocumentDefinition, SourceRow } from './types.js';
-import { compactDocument, urlExtension } from './values.js';
+import { addField, urlExtension } from './values.js';
 
 const smallPixels = 640 * 480;
 const mediumPixels = 1_600 * 900;
@@ -9,18 +9,19 @@ const mediumPixels = 1_600 * 900;
 export const imageDocument: DocumentDefinition = {
   version: 'image-1',
   columns: [...mediaColumns, 'width', 'height'],
-  build: (row, facts) =>
-    compactDocument({
-      ...buildMediaFields(row, facts),
-      ...shapeOf(row),
-      extension: urlExtension(row['url']),
-    }),
+  build: (row, facts) => {
+    const document = buildMediaDocument(row, facts);
+    addShape(document, row);
+    addField(document, 'extension', urlExtension(row['url']));
+    return document;
+  },
 };
 
 /** 0 counts as a number; without width or height there is no shape. */
-function shapeOf({ width, height }: SourceRow): Record<string, unknown> {
-  if (typeof width !== 'number' || typeof height !== 'number') return {};
-  return { aspect_ratio: aspectRatio(width, height), size: sizeOf(width * height) };
+function addShape(document: Record<string, unknown>, { width, height }: SourceRow): void {
+  if (typeof width !== 'number' || typeof height !== 'number') return;
+  addField(document, 'aspect_ratio', aspectRatio(width, height));
+  addField(document, 'size', sizeOf(width * height));
 }
 
 function aspectRatio(width: number, height: number): string {

@@ -1,5 +1,12 @@
 import type { RowFacts, SourceRow } from './types.js';
-import { decimalNumber, isJsonObject, jsonValue, rankFeature, shortenDescription } from './values.js';
+import {
+  addField,
+  decimalNumber,
+  isJsonObject,
+  jsonValue,
+  rankFeature,
+  shortenDescription,
+} from './values.js';
 
 /** The columns that the fields shared by all media types are built from. */
 export const mediaColumns = [
@@ -38,29 +45,40 @@ const authorityByProvider: ReadonlyMap<unknown, number> = new Map([
   ]),
 ]);
 
-/** The fields that every media type has; empty ones are still in it. Source: "Search documents" of the guide. */
-export function buildMediaFields(row: SourceRow, facts: RowFacts): Record<string, unknown> {
-  const popularity = popularityOf(row['standardized_popularity']);
-  const authority = authorityOf(row);
-  return {
-    id: row['id'],
-    identifier: row['identifier'],
-    created_on: row['created_on'],
-    provider: row['provider'],
-    source: row['source'],
-    category: row['category'],
-    title: row['title'],
-    creator: row['creator'],
-    url: row['url'],
-    license: lowerCased(row['license']),
-    mature: facts.sensitive || isMature(jsonValue(row['meta_data'], 'mature')),
-    description: descriptionOf(row['meta_data']),
-    standardized_popularity: popularity,
-    authority_boost: authority,
-    max_boost: Math.max(popularity ?? 1, authority ?? 1),
-    min_boost: Math.min(popularity ?? 1, authority ?? 1),
-    tags: tagsOf(row['tags']),
-  };
+/** Columns that go into the document as they are. */
+const plainColumns = [
+  'id',
+  'identifier',
+  'created_on',
+  'provider',
+  'source',
+  'category',
+  'title',
+  'creator',
+  'url',
+] as const;
+
+/** A document with the fields that every media type has. Source: "Search documents" of the guide. */
+export function buildMediaDocument(row: SourceRow, facts: RowFacts): Record<string, unknown> {
+  const document: Record<string, unknown> = {};
+  for (const column of plainColumns) addField(document, column, row[column]);
+  addField(document, 'license', lowerCased(row['license']));
+  addField(document, 'mature', facts.sensitive || isMature(jsonValue(row['meta_data'], 'mature')));
+  addField(document, 'description', descriptionOf(row['meta_data']));
+  addBoosts(document, popularityOf(row['standardized_popularity']), authorityOf(row));
+  addField(document, 'tags', tagsOf(row['tags']));
+  return document;
+}
+
+function addBoosts(
+  document: Record<string, unknown>,
+  popularity: number | undefined,
+  authority: number | undefined,
+): void {
+  addField(document, 'standardized_popularity', popularity);
+  addField(document, 'authority_boost', authority);
+  addField(document, 'max_boost', Math.max(popularity ?? 1, authority ?? 1));
+  addField(document, 'min_boost', Math.min(popularity ?? 1, authority ?? 1));
 }
 
 function lowerCased(text: unknown): unknown {

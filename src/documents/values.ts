@@ -1,5 +1,3 @@
-import type { SearchDocument } from './types.js';
-
 /**
  * Lucene's FeatureField takes positive *normal* floats only: 0, negative and smaller values get the whole document rejected.
  * The predecessor sent 0 for a negative popularity and lost the document.
@@ -46,17 +44,26 @@ export function shortenDescription(text: string): string {
  */
 export function urlExtension(url: unknown): string | undefined {
   if (typeof url !== 'string') return undefined;
-  const path = url.replace(/[?#].*$/s, '').replace(/^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/]*/i, '');
+  const path = withoutHost(url.slice(0, pathEnd(url)));
   const segment = path.slice(path.lastIndexOf('/') + 1);
   const dot = segment.lastIndexOf('.');
   return dot < 0 || dot === segment.length - 1 ? undefined : segment.slice(dot + 1).toLowerCase();
 }
 
-/** Leaves out null, undefined, empty lists and empty objects; `false`, 0 and empty texts stay. */
-export function compactDocument(fields: Record<string, unknown>): SearchDocument {
-  const document: Record<string, unknown> = {};
-  for (const name in fields) if (!isEmpty(fields[name])) document[name] = fields[name];
-  return document;
+function pathEnd(url: string): number {
+  const ends = [url.indexOf('?'), url.indexOf('#')].filter((at) => at >= 0);
+  return Math.min(url.length, ...ends);
+}
+
+/** What follows `scheme://host`; the whole where there is no host. */
+function withoutHost(url: string): string {
+  const host = /^(?:[a-z][a-z0-9+.-]*:)?\/\/[^/]*/i.exec(url);
+  return host === null ? url : url.slice(host[0].length);
+}
+
+/** Adds a field unless it is null, undefined, an empty list or an empty object; `false`, 0 and empty texts are added. */
+export function addField(document: Record<string, unknown>, name: string, value: unknown): void {
+  if (!isEmpty(value)) document[name] = value;
 }
 
 function isEmpty(value: unknown): boolean {
