@@ -280,3 +280,12 @@ export const sampleChunkBytes = 128 * 1024;
 
 /** How often a followed run is looked at: smooth for the eye, three indexed queries for the database. */
 export const followPollMs = 250;
+
+/** Sample records of each media type: enough for every awkward case, loaded in a second. */
+export const sampleRecordsDefault = 5_000;
+
+/** Sample ids and urls are made from the record's number; beyond this the generator is not tested. */
+export const sampleRecordsMax = 100_000_000;
+
+/** The sample that everybody gets who does not ask for another one. */
+export const sampleSeed = 42;

@@ -36,9 +36,9 @@ const silentLogger = {
 
 /** Creates the engine's own tables in the state database. Safe to run twice and beside itself. */
 export async function migrateEngine(stateUrl: string): Promise<void> {
-  // The engine announces its migrations on stdout, which belongs to the command's own output (`--json`).
+  // The engine announces its migrations on stdout, which belongs to the command's own output (`--json`); its errors are thrown.
   const write = process.stdout.write.bind(process.stdout);
-  process.stdout.write = process.stderr.write.bind(process.stderr);
+  process.stdout.write = () => true;
   try {
     await DBOS.migrate(stateUrl);
   } finally {

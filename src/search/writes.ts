@@ -4,6 +4,7 @@ import { FreshetError } from '../errors.js';
 import { reconcileOperationsMax, reconcileTriesMax, searchRepeatPauseMs } from '../limits.js';
 import { callEngine } from './call.js';
 import type { SearchClient } from './client.js';
+import { isNoSpace } from './engineDifferences.js';
 import { requireIndex } from './readIndex.js';
 
 /** Small writes to finished indexes: what API writers changed while they were built. Each has the same effect however often it is sent. */
@@ -72,7 +73,7 @@ async function writeBatch(
   for (let tries = 1; ; tries += 1) {
     const items = await sendBulk(client, index, open);
     const refused = items.filter(({ status }) => status >= 300 && status !== 404);
-    const final = refused.find(({ status }) => !isPassing(status));
+    const final = refused.find((item) => !isPassing(item));
     if (final !== undefined) throw refusal(index, final);
     missing += items.filter(({ status }) => status === 404).length;
     if (refused.length === 0) return { written: batch.length - missing, missing };
@@ -82,9 +83,13 @@ async function writeBatch(
   }
 }
 
-/** Overload, and conflicts with a write at the same moment. */
-function isPassing(status: number): boolean {
-  return status === 429 || status === 503 || status === 409;
+/** Overload, and conflicts with a write at the same moment; not full disks, which answer with 429 too. */
+function isPassing(item: Answered): boolean {
+  return !isFull(item) && [409, 429, 503].includes(item.status);
+}
+
+function isFull({ status, error }: Answered): boolean {
+  return isNoSpace(status, error?.type ?? '', error?.reason ?? '');
 }
 
 interface BulkItem {
@@ -123,9 +128,8 @@ function assertIndexThere(item: Answered, index: string): Answered {
 
 function refusal(index: string, item: Answered | undefined): FreshetError {
   const reason = [item?.error?.type, item?.error?.reason].filter((text) => text !== undefined).join(': ');
-  const isFull = item?.error?.type === 'cluster_block_exception';
   return new FreshetError(
-    isFull ? 'SEARCH_NO_SPACE' : 'SEARCH_WRITES_REFUSED',
+    item !== undefined && isFull(item) ? 'SEARCH_NO_SPACE' : 'SEARCH_WRITES_REFUSED',
     `${index} refuses the document ${item?.operation.id}: HTTP ${item?.status} ${reason}.`,
     { index },
   );

@@ -107,6 +107,7 @@ create table freshet.filtered_ranges (
   range_start bigint not null,
   range_end bigint not null,
   documents bigint not null,
+  terms_digest text not null,
   primary key (run_id, range_start)
 );
 create table freshet.events (

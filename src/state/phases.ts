@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import type { State } from './state.js';
 import type { PhaseState } from './words.js';
 
@@ -13,12 +14,11 @@ export interface Phase {
   readonly result: Record<string, unknown> | null;
 }
 
-/** Writes the run's list of phases as pending; those that are there stay as they are. */
-export async function planPhases(state: State, runId: string, names: readonly string[]): Promise<void> {
-  await state.pool.query(
+/** Writes the run's list of phases as pending, in the transaction that inserts the run. */
+export async function planPhases(client: ClientBase, runId: string, names: readonly string[]): Promise<void> {
+  await client.query(
     `insert into freshet.phases (run_id, ordinal, name, state)
-     select $1, ordinal, name, 'pending' from unnest($2::text[]) with ordinality as planned (name, ordinal)
-     on conflict do nothing`,
+     select $1, ordinal, name, 'pending' from unnest($2::text[]) with ordinality as planned (name, ordinal)`,
     [runId, names],
   );
 }

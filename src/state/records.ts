@@ -118,26 +118,35 @@ export async function listEvents(state: State, runId: string, afterId: number): 
   return rows;
 }
 
-/** Records that a range of ids is in the filtered index, so that a resumed run does not copy it again. */
-export async function recordFilteredRange(
-  state: State,
-  runId: string,
-  range: { start: number; end: number; documents: number },
-): Promise<void> {
+/** A range of ids (inclusive) that is in the filtered index. */
+export interface FilteredRange {
+  readonly startId: number;
+  readonly endId: number;
+  readonly documents: number;
+  /** Digest of the term list that was applied. */
+  readonly termsDigest: string;
+}
+
+/** Records that a range is done, so that a resumed run does not copy it again. */
+export async function recordFilteredRange(state: State, runId: string, range: FilteredRange): Promise<void> {
   await state.pool.query(
-    `insert into freshet.filtered_ranges (run_id, range_start, range_end, documents) values ($1, $2, $3, $4)
-     on conflict (run_id, range_start) do update set range_end = excluded.range_end, documents = excluded.documents`,
-    [runId, range.start, range.end, range.documents],
+    `insert into freshet.filtered_ranges (run_id, range_start, range_end, documents, terms_digest) values ($1, $2, $3, $4, $5)
+     on conflict (run_id, range_start) do update set range_end = excluded.range_end, documents = excluded.documents,
+       terms_digest = excluded.terms_digest`,
+    [runId, range.startId, range.endId, range.documents, range.termsDigest],
   );
 }
 
+/** Ranges that are done with this list of terms. */
 export async function listFilteredRanges(
   state: State,
   runId: string,
-): Promise<{ start: number; end: number; documents: number }[]> {
-  const { rows } = await state.pool.query<{ start: number; end: number; documents: number }>(
-    'select range_start as start, range_end as "end", documents from freshet.filtered_ranges where run_id = $1 order by 1',
-    [runId],
+  termsDigest: string,
+): Promise<FilteredRange[]> {
+  const { rows } = await state.pool.query<FilteredRange>(
+    `select range_start as "startId", range_end as "endId", documents, terms_digest as "termsDigest"
+     from freshet.filtered_ranges where run_id = $1 and terms_digest = $2 order by range_start`,
+    [runId, termsDigest],
   );
   return rows;
 }

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { chooseJdk } from '../../embedded/jdk.js';
 import { findPostgresBinaries } from '../../embedded/postgresBinaries.js';
 import { findServerUser } from '../../embedded/serverUser.js';
@@ -62,7 +62,7 @@ async function checkMaven(): Promise<Finding[]> {
     ({ stdout }) => stdout,
     () => null,
   );
-  if (output !== null) return [ok('Maven', output.split('\n')[0] ?? 'is there.')];
+  if (output !== null) return [ok('Maven', stripVTControlCharacters(output.split('\n')[0] ?? 'is there.'))];
   return [
     warning(
       'Maven',

@@ -1,0 +1,74 @@
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { exitStatus } from '../errors.js';
+import { sampleRecordsDefault, sampleSeed } from '../limits.js';
+import { endOnInterrupt } from './followRun.js';
+import { parseRecords } from './loadSampleData.js';
+import { statusOfRun, writeLine } from './output.js';
+import { describeParts } from './parts.js';
+import { logLine } from './runAndReport.js';
+import { loadSample, refreshBoth } from './sampleRuns.js';
+import { summarise, writeExampleSearches, writeSummary } from './sampleSummary.js';
+import { openServices, type CommandServices } from './services.js';
+
+interface DemoOptions {
+  readonly records: number;
+  readonly exit: boolean;
+  readonly folder?: string;
+}
+
+/** `freshet demo`: real parts, sample data, both refreshes, and how to look around. */
+export function demoCommand(): Command {
+  return new Command('demo')
+    .description(
+      'start real databases and a search engine here, fill them with sample data, run both refreshes',
+    )
+    .option('--records <count>', 'records of each media type', parseRecords, sampleRecordsDefault)
+    .option('--exit', 'end when the refreshes are over, instead of staying up to be looked at', false)
+    .option('--folder <folder>', 'keep the data there (default: a temporary folder, removed at the end)')
+    .action(runDemo);
+}
+
+async function runDemo(options: DemoOptions): Promise<void> {
+  writeLine(pc.bold('1. Real parts: two Postgres servers and a search engine'));
+  const services = await openServices({
+    configFile: undefined,
+    environment: 'local',
+    embeddedFolder: options.folder ?? null,
+    report: (line) => writeLine(`${pc.green('✓')} ${line}`),
+    log: logLine,
+  });
+  endOnInterrupt(services, 'freshet demo');
+  let failed = true;
+  try {
+    writeLine(`\n${pc.bold('2. Sample data in the catalog')}`);
+    await loadSample(services, { records: options.records, seed: sampleSeed, csv: {}, json: false });
+    writeLine(`\n${pc.bold('3. Two data refreshes')}`);
+    const runs = await refreshBoth(services, false);
+    writeSummary(await summarise(services, runs));
+    await writeExampleSearches(services, ['mountain', 'music', '"blue sky"']);
+    process.exitCode = Math.max(exitStatus.done, ...runs.map(statusOfRun));
+    failed = process.exitCode !== exitStatus.done;
+  } finally {
+    if (options.exit || failed) await services.close();
+  }
+  if (!options.exit && !failed) writeLookAround(services);
+}
+
+/** How to look around while the parts stay up. */
+function writeLookAround({ embedded }: CommandServices): void {
+  if (embedded === null) return writeLine('\nThe parts that you configured stay as they are.');
+  const search = embedded.searchUrl ?? '';
+  writeLine(`
+${pc.bold('4. Look around')} ${pc.dim('(until Ctrl-C)')}
+${pc.dim('# in another terminal')}
+${describeParts(embedded)}
+
+psql "$FRESHET_API_URL" -c 'select count(*) from image'
+curl '${search}/_cat/indices/image*,audio*?v'
+curl '${search}/image/_search?q=title:mountain&size=3&pretty'
+npx freshet refresh local image      ${pc.dim('# again: ids stay, one generation back is kept')}
+npx freshet status`);
+  // Nothing else keeps the process alive: the servers run in their own.
+  setInterval(() => undefined, 60_000);
+}

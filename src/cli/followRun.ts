@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pc from 'picocolors';
+import type { Engine } from '../engine/engine.js';
+import { exitStatus } from '../errors.js';
+import { followPollMs } from '../limits.js';
+import { startOrchestrator } from '../refresh/orchestrator.js';
+import { listPhases } from '../state/phases.js';
+import { listEvents } from '../state/records.js';
+import { findRun, listUnfinishedRuns, type Run } from '../state/runs.js';
+import { isOver } from '../state/words.js';
+import { writeNote } from './output.js';
+import { createProgressView, describeEvent } from './progressView.js';
+import type { CommandServices } from './services.js';
+
+/**
+ * For `local`: this process executes runs itself while no other process does. Several commands may run side by side: one executes, the
+ * others follow, and when it ends another takes over.
+ */
+export class LocalOrchestrator {
+  private engine: Engine | null = null;
+
+  constructor(
+    private readonly services: CommandServices,
+    private readonly environment: string,
+  ) {}
+
+  /** Becomes the orchestrator where this is `local` and nobody else is. */
+  async take(): Promise<void> {
+    if (this.environment !== 'local' || this.engine !== null) return;
+    this.engine = await startOrchestrator(this.services, this.services.stateUrl, () => {
+      writeNote(
+        'The connection that makes this process the orchestrator is lost; another process may take over.',
+      );
+      process.exit(exitStatus.failed);
+    });
+  }
+
+  /** Waits until no run of others is under way in this process, then stops taking work. */
+  async finish(): Promise<void> {
+    if (this.engine === null) return;
+    for (;;) {
+      const others = await listUnfinishedRuns(this.services.state, this.environment);
+      if (others.length === 0) break;
+      await sleep(followPollMs);
+    }
+    await this.engine.close();
+    this.engine = null;
+  }
+}
+
+/** Shows a run until it is over. */
+export async function followRun(
+  services: CommandServices,
+  orchestrator: LocalOrchestrator,
+  runId: string,
+  json: boolean,
+): Promise<Run> {
+  const view = createProgressView(json);
+  let lastEvent = 0;
+  try {
+    for (;;) {
+      await orchestrator.take();
+      const run = await findRun(services.state, runId);
+      if (run === null) throw new Error(`run ${runId} has vanished from the state database`);
+      for (const event of await listEvents(services.state, runId, lastEvent)) {
+        lastEvent = event.id;
+        if (!event.kind.startsWith('run.failed') && !event.kind.startsWith('run.refused'))
+          view.line(describeEvent(event));
+      }
+      view.update(await listPhases(services.state, runId));
+      if (isOver(run.state)) return run;
+      await sleep(followPollMs);
+    }
+  } finally {
+    view.end();
+  }
+}
+
+/** Ctrl-C: leaves the run where it is, to be resumed, and stops what this command started. */
+export function endOnInterrupt(services: CommandServices, resumeWith: string): void {
+  let interrupted = false;
+  const interrupt = (): void => {
+    if (interrupted) process.exit(exitStatus.interrupted);
+    interrupted = true;
+    services.beginClosing();
+    writeNote(
+      `\n${pc.yellow('interrupted')}: nothing that is live was changed by that. The run goes on with: ${resumeWith}`,
+    );
+    services
+      .close()
+      .catch((error: unknown) => writeNote(String(error)))
+      .finally(() => process.exit(exitStatus.interrupted));
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+}

@@ -1,0 +1,48 @@
+import pc from 'picocolors';
+import { exitStatus, FreshetError, messageOf } from '../errors.js';
+import { describeError } from '../refresh/phase.js';
+import type { Run } from '../state/runs.js';
+
+/** Numbers as people read them: 1,234,567. */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
+export function writeLine(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** For people, where stdout belongs to a program's output. */
+export function writeNote(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** What happened and what to do next. */
+export function writeError(error: unknown): void {
+  const { code, message, remedy } = describeError(error);
+  writeNote(`${pc.red('error')} ${message} ${pc.dim(`(${code})`)}`);
+  writeNote(`${pc.dim('→')} ${remedy}`);
+  if (process.env['FRESHET_DEBUG'] === '1' && error instanceof Error) writeNote(error.stack ?? '');
+}
+
+/** The exit status that an error of a command ends with. */
+export function statusOfError(error: unknown): number {
+  if (!(error instanceof FreshetError)) return exitStatus.failed;
+  if (error.policy === 'usage') return exitStatus.usage;
+  return error.policy === 'refuse' ? exitStatus.refused : exitStatus.failed;
+}
+
+/** The exit status that the end of a run stands for. */
+export function statusOfRun(run: Run): number {
+  if (run.state === 'succeeded') return exitStatus.done;
+  return run.state === 'refused' ? exitStatus.refused : exitStatus.failed;
+}
+
+export function describeFailure(run: Run): string {
+  const { error } = run;
+  if (error === null) return `${run.definition} ${run.state}`;
+  const where = error.phase === null ? '' : ` in ${error.phase}`;
+  return `${pc.red(run.state)}${where}: ${error.message} ${pc.dim(`(${error.code})`)}\n${pc.dim('→')} ${error.remedy}`;
+}
+
+export { messageOf };

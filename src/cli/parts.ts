@@ -1,0 +1,45 @@
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { loadConfig } from '../config/load.js';
+import { startParts, type PartsUrls } from '../embedded/parts.js';
+import { exitStatus } from '../errors.js';
+import { writeLine, writeNote } from './output.js';
+
+/** `freshet parts`: embedded Postgres servers and search engine, for as long as the command runs. */
+export function partsCommand(): Command {
+  return new Command('parts')
+    .description(
+      'run the embedded databases and search engine for `local` until Ctrl-C; other commands use them',
+    )
+    .option('--folder <folder>', 'where their data is kept (default: .freshet beside the configuration)')
+    .option('--config <file>', 'configuration file')
+    .action(runParts);
+}
+
+async function runParts(options: { folder?: string; config?: string }): Promise<void> {
+  const config = await loadConfig({ cwd: process.cwd(), file: options.config, env: process.env });
+  const folder = options.folder ?? config.embeddedFolder;
+  const parts = await startParts({ folder, report: (line) => writeNote(pc.dim(line)) });
+  writeLine(describeParts(parts));
+  writeNote(pc.dim('Ctrl-C stops them; the data stays.'));
+  const stop = (): void => {
+    parts
+      .stop()
+      .catch((error: unknown) => writeNote(String(error)))
+      .finally(() => process.exit(exitStatus.interrupted));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  // The servers' pipes do not keep this process alive.
+  setInterval(() => undefined, 60_000);
+}
+
+/** Lines that a shell can source. The passwords are random, for servers that listen on this machine's loopback only. */
+export function describeParts(urls: PartsUrls): string {
+  return [
+    `export FRESHET_CATALOG_URL='${urls.catalogUrl}'`,
+    `export FRESHET_API_URL='${urls.apiUrl}'`,
+    `export FRESHET_STATE_URL='${urls.stateUrl}'`,
+    `export FRESHET_SEARCH_URL='${urls.searchUrl ?? ''}'`,
+  ].join('\n');
+}

@@ -1,0 +1,106 @@
+import pc from 'picocolors';
+import prettyMs from 'pretty-ms';
+import { listPhases } from '../state/phases.js';
+import { listChecks, readCounts } from '../state/records.js';
+import { listUnfinishedRuns, type Run } from '../state/runs.js';
+import { endOnInterrupt, followRun, LocalOrchestrator } from './followRun.js';
+import { describeFailure, formatCount, statusOfRun, writeLine, writeNote } from './output.js';
+import { durationMs } from './progressView.js';
+import { openServices, type CommandServices } from './services.js';
+
+export interface RunCommand {
+  readonly environment: string;
+  readonly configFile: string | undefined;
+  readonly json: boolean;
+  /** The command that goes on with an interrupted run. */
+  readonly resumeWith: string;
+  readonly title: string;
+  readonly definitionId: string;
+  start(services: CommandServices): Promise<string>;
+}
+
+/** Starts a run (or finds the one of this definition that goes on), follows it to its end and says what came of it. */
+export async function runAndReport(command: RunCommand): Promise<void> {
+  const services = await openServices({
+    configFile: command.configFile,
+    environment: command.environment,
+    report: (line) => writeNote(pc.dim(line)),
+    log: logLine,
+  });
+  endOnInterrupt(services, command.resumeWith);
+  try {
+    const orchestrator = new LocalOrchestrator(services, command.environment);
+    const runId = (await findInterrupted(services, command)) ?? (await command.start(services));
+    if (!command.json) writeLine(`${pc.bold(command.title)} ${pc.dim(`run ${runId}`)}`);
+    if (command.environment !== 'local')
+      writeNote(pc.dim('Executed by the orchestrator (`freshet up`) of this state database.'));
+    const run = await followRun(services, orchestrator, runId, command.json);
+    await reportRun(services, run, command.json);
+    await orchestrator.finish();
+    process.exitCode = statusOfRun(run);
+  } finally {
+    await services.close();
+  }
+}
+
+/** Workers' lines are for whoever asks for them: `FRESHET_DEBUG=1`. */
+export function logLine(line: string): void {
+  if (process.env['FRESHET_DEBUG'] === '1') writeNote(line);
+}
+
+/** A run of this definition that an earlier command left is gone on with; nothing is begun twice. */
+async function findInterrupted(services: CommandServices, command: RunCommand): Promise<string | null> {
+  const unfinished = await listUnfinishedRuns(services.state, command.environment);
+  const own = unfinished.find((run) => run.definition === command.definitionId);
+  if (own === undefined || command.environment !== 'local') return null;
+  writeNote(`${pc.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over.`);
+  return own.id;
+}
+
+/** What happened: phases, counts per source before and after, checks. */
+async function reportRun(services: CommandServices, run: Run, json: boolean): Promise<void> {
+  const record = await readRecord(services, run);
+  if (json) writeLine(JSON.stringify(record));
+  else if (run.state === 'succeeded') writeSuccess(run, record);
+  else writeNote(describeFailure(run));
+}
+
+async function readRecord(services: CommandServices, run: Run) {
+  const { state } = services;
+  const [phases, checks, before, after] = await Promise.all([
+    listPhases(state, run.id),
+    listChecks(state, run.id),
+    readCounts(state, run.id, 'before'),
+    readCounts(state, run.id, 'after'),
+  ]);
+  return {
+    run,
+    phases: phases.map((phase) => ({ ...phase, durationMs: durationMs(phase) })),
+    checks,
+    counts: { before, after },
+  };
+}
+
+type RunRecord = Awaited<ReturnType<typeof readRecord>>;
+
+function writeSuccess(run: Run, { checks, counts }: RunRecord): void {
+  const ms = (run.finishedAt?.getTime() ?? 0) - (run.startedAt?.getTime() ?? 0);
+  const sum = (of: Readonly<Record<string, number>>): number =>
+    Object.values(of).reduce((total, rows) => total + rows, 0);
+  const [before, after] = [sum(counts.before), sum(counts.after)];
+  const change =
+    before === 0 ? '' : ` (${after >= before ? '+' : ''}${(((after - before) / before) * 100).toFixed(1)} %)`;
+  writeLine(
+    `${pc.green('succeeded')} in ${prettyMs(ms)}: ${formatCount(before)} → ${formatCount(after)} documents${change}, ${checks.length} checks passed`,
+  );
+  const sources = Object.keys({ ...counts.before, ...counts.after }).sort();
+  const changed = sources.filter((source) => counts.before[source] !== counts.after[source]);
+  for (const source of changed.slice(0, 20)) {
+    writeLine(
+      pc.dim(
+        `  ${source.padEnd(24)} ${formatCount(counts.before[source] ?? 0)} → ${formatCount(counts.after[source] ?? 0)}`,
+      ),
+    );
+  }
+  if (changed.length > 20) writeLine(pc.dim(`  … and ${changed.length - 20} more sources`));
+}

@@ -1,0 +1,32 @@
+import { migrateEngine, startEngine, type Engine } from '../engine/engine.js';
+import { findRun } from '../state/runs.js';
+import { openRunContext, type Services } from './context.js';
+import { rebuildFilteredIndex } from './filteredIndex.js';
+import { refresh, runToEnd } from './refresh.js';
+
+/** Prepares the state database for the engine. */
+export const prepareState = migrateEngine;
+
+/**
+ * Becomes the orchestrator: resumes what an earlier one left, then runs what is queued.
+ * @param onLost called when another process may be the orchestrator from now on: this one must end at once.
+ * @returns null when another process is the orchestrator.
+ */
+export function startOrchestrator(
+  services: Services,
+  stateUrl: string,
+  onLost: () => void,
+): Promise<Engine | null> {
+  return startEngine({ stateUrl, onLost, workflow: (runId) => executeRun(services, runId) });
+}
+
+async function executeRun(services: Services, runId: string): Promise<void> {
+  const run = await findRun(services.state, runId);
+  if (run === null) throw new Error(`no run ${runId} in the state database`);
+  const context = await openRunContext(services, run);
+  try {
+    await runToEnd(context, run.flow === 'refresh' ? refresh : rebuildFilteredIndex);
+  } finally {
+    await context.close();
+  }
+}

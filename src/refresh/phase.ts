@@ -1,0 +1,130 @@
+import pRetry from 'p-retry';
+import { runStep } from '../engine/engine.js';
+import { FreshetError, messageOf, type ErrorDetails } from '../errors.js';
+import { progressWriteMs, stepAttemptsMax } from '../limits.js';
+import { finishPhase, setProgress, startPhase } from '../state/phases.js';
+import type { RunError } from '../state/runs.js';
+import type { RunContext } from './context.js';
+
+/** Tells how far a step is; written to the state at most every `progressWriteMs`, whatever the step's pace. */
+export type Report = (progress: { done: number; total: number | null; unit: string }) => void;
+
+/** A step of a run: looks before it acts, may run twice and beside itself. Its result is JSON and holds no secret. */
+export type Step<T> = (context: RunContext, report: Report) => Promise<T>;
+
+/** Names the phase that an error came from; survives the engine's storing of errors. */
+const phaseOf = Symbol.for('freshet.phase');
+
+/**
+ * Runs `step` as the durable phase `name`: recorded as running, done or failed, its result stored by the engine. A fault that may pass
+ * (a lost connection) is tried again with back-off.
+ */
+export function runPhase<T extends object>(context: RunContext, name: string, step: Step<T>): Promise<T> {
+  return runStep(name, async () => {
+    const { state, run } = context;
+    await startPhase(state, run.id, name);
+    const progress = throttleProgress(context, name);
+    try {
+      const result = await pRetry(() => step(context, progress.report), {
+        retries: stepAttemptsMax - 1,
+        minTimeout: 1000,
+        maxTimeout: 30_000,
+        randomize: true,
+        shouldRetry: ({ error }) => error instanceof FreshetError && error.policy === 'retry',
+        onFailedAttempt: ({ error, retriesLeft }) => noteAttempt(context, name, error, retriesLeft),
+      });
+      await progress.flush();
+      await finishPhase(state, run.id, name, 'done', result);
+      return result;
+    } catch (error) {
+      if (context.closing.aborted) return await abandoned();
+      await progress.flush();
+      await finishPhase(state, run.id, name, 'failed', { error: messageOf(error) });
+      throw namePhase(error, name);
+    }
+  });
+}
+
+/** Never returns: the process is about to end, and the next orchestrator runs this step again. */
+function abandoned(): Promise<never> {
+  return new Promise(() => undefined);
+}
+
+/** Records a phase that this run does not need. */
+export async function skipPhase(context: RunContext, name: string): Promise<void> {
+  await finishPhase(context.state, context.run.id, name, 'skipped', null);
+}
+
+async function noteAttempt(
+  context: RunContext,
+  name: string,
+  error: Error,
+  retriesLeft: number,
+): Promise<void> {
+  if (retriesLeft === 0 || !(error instanceof FreshetError) || error.policy !== 'retry') return;
+  await context.event('warning', 'phase.retried', `${name} is tried again: ${error.message}`);
+}
+
+function namePhase(error: unknown, name: string): Error {
+  const named = error instanceof Error ? error : new Error(String(error));
+  Object.assign(named, { [phaseOf]: name, phase: name });
+  return named;
+}
+
+/** Describes an error for the operator; also one that the engine stored and gave back without its class. */
+export function describeError(error: unknown): RunError {
+  const known = error as {
+    code?: unknown;
+    details?: ErrorDetails;
+    phase?: string;
+    policy?: string;
+    message?: string;
+  };
+  const phase = known.phase ?? null;
+  const message = messageOf(error);
+  const ours =
+    error instanceof FreshetError
+      ? error
+      : typeof known.code === 'string' && known.details !== undefined
+        ? restoreError(known.code, message, known.details)
+        : new FreshetError('INTERNAL', message);
+  return { code: ours.code, message, remedy: ours.remedy, phase, details: ours.details };
+}
+
+function restoreError(code: string, message: string, details: ErrorDetails): FreshetError {
+  return new FreshetError(code as FreshetError['code'], message, details);
+}
+
+interface ThrottledProgress {
+  report: Report;
+  flush(): Promise<void>;
+}
+
+/** Writes the newest progress and drops the ones between: a step may report for every row. */
+function throttleProgress(context: RunContext, name: string): ThrottledProgress {
+  let newest: Parameters<Report>[0] | null = null;
+  let writing: Promise<void> = Promise.resolve();
+  let nextAt = 0;
+  const write = (): void => {
+    const progress = newest;
+    if (progress === null) return;
+    newest = null;
+    nextAt = Date.now() + progressWriteMs;
+    // Progress is for the eye: a write that fails (state database restarting) must not end hours of work; the next one tries again.
+    writing = writing
+      .then(() => setProgress(context.state, context.run.id, name, progress))
+      .catch((error: unknown) =>
+        context.log(`progress of ${name} could not be written: ${messageOf(error)}`),
+      );
+  };
+  return {
+    report: (progress) => {
+      newest = progress;
+      if (Date.now() >= nextAt) write();
+    },
+    flush: () => {
+      write();
+      return writing;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { copyMedia } from '../../copy/copyMedia.js';
+import type { TableCopyResult } from '../../copy/types.js';
+import { recordApplied } from '../../postgres/applied.js';
+import { withTransaction } from '../../postgres/session.js';
+import { version } from '../../version.js';
+import type { RunContext } from '../context.js';
+import type { Report, Step } from '../phase.js';
+
+/** What the copy of one table did; ids as text, because they may pass 2^53. */
+export type CopiedTable = Omit<TableCopyResult, 'nextId'> & { readonly nextId: string };
+
+export interface CopySummary {
+  readonly snapshotAt: string | null;
+  readonly tables: readonly CopiedTable[];
+}
+
+/** Copies the catalog's rows into the temp tables, filtered and transformed in the same pass, in one transaction: a crash leaves nothing. */
+export const copyData: Step<CopySummary> = async (context, report) => {
+  const { definition, environment, run } = context;
+  const result = await copyMedia({
+    catalogUrl: environment.catalogUrl,
+    apiUrl: environment.apiUrl,
+    media: definition.media,
+    runId: run.id,
+    recordLimit: run.parameters.recordLimit,
+    allowEmpty: definition.environment.gate.allowEmpty,
+    version,
+    isRunOver: (id) => context.isOver(id),
+    onProgress: reportRows(report),
+    signal: new AbortController().signal,
+  });
+  return {
+    snapshotAt: result.snapshotAt.toISOString(),
+    tables: result.tables.map((table) => ({ ...table, nextId: String(table.nextId) })),
+  };
+};
+
+/** Sums the progress over the media type's tables. */
+function reportRows(
+  report: Report,
+): (progress: { table: string; rowsCopied: number; rowsExpected: number }) => void {
+  const tables = new Map<string, { rowsCopied: number; rowsExpected: number }>();
+  return (progress) => {
+    tables.set(progress.table, progress);
+    const sum = (of: (p: { rowsCopied: number; rowsExpected: number }) => number): number =>
+      [...tables.values()].reduce((total, p) => total + of(p), 0);
+    report({ done: sum((p) => p.rowsCopied), total: sum((p) => p.rowsExpected), unit: 'rows' });
+  };
+}
+
+/** Without a copy: which deletions and sensitive marks the indexes are going to have taken into account is recorded now. */
+export const skipCopy: Step<CopySummary> = async (context) => {
+  await recordAppliedSets(context);
+  return { snapshotAt: null, tables: [] };
+};
+
+async function recordAppliedSets(context: RunContext): Promise<void> {
+  const { main, sensitiveMediaTable } = context.definition.media;
+  await context.withApi((session) =>
+    withTransaction(session, async () => {
+      for (const relation of [main.deletedMediaTable, sensitiveMediaTable]) {
+        if (relation !== null) await recordApplied(session, context.run.id, relation);
+      }
+    }),
+  );
+}
