@@ -24,7 +24,6 @@ import {
   exclusiveLockStatements,
   prepareSwap,
   readFingerprint,
-  readPreviousMark,
   type PreparedSwap,
   type PreparedTable,
   type SwapTable,
@@ -116,22 +115,29 @@ async function lockOutReaders(session: Session, prepared: PreparedSwap): Promise
   if ((await readFingerprint(session, liveOids)) !== prepared.fingerprint) throw new ShapeMoved();
 }
 
-async function moveMarks(session: Session, table: PreparedTable, options: SwapOptions): Promise<void> {
-  const { swapped, plan } = table;
-  const common = { liveName: plan.live.name, kind: 'table', media: options.media } as const;
-  const previous = await readPreviousMark(session, table);
+/** The live table becomes the previous one, whoever made it; the temp table becomes the live one. */
+async function moveMarks(
+  session: Session,
+  { swapped, plan, part }: PreparedTable,
+  { media, version }: SwapOptions,
+): Promise<void> {
+  const unmarked = {
+    liveName: plan.live.name,
+    kind: 'table',
+    runId: 'unmarked',
+    media,
+    version,
+    snapshotAt: null,
+  } as const;
   await writePart(session, {
-    ...common,
-    ...previous,
+    ...(part ?? unmarked),
     oid: swapped.previousOid,
     name: swapped.previous,
     role: 'previous',
   });
-  await session.query('update freshet.parts set role = $2, name = $3, run_id = $4 where oid = $1', [
+  await session.query(`update freshet.parts set role = 'live', name = $2 where oid = $1`, [
     swapped.liveOid,
-    'live',
     plan.live.name,
-    options.runId,
   ]);
 }
 

@@ -1,7 +1,7 @@
 import { FreshetError } from '../errors.js';
 import { diffTables } from './finishTempTable.js';
 import { quoteQualified, type QualifiedName } from './identifiers.js';
-import { readPart } from './marks.js';
+import { readPart, type Part } from './marks.js';
 import { previousTableName } from './names.js';
 import type { Session } from './session.js';
 import { grantStatements, readGrants } from './shape/grants.js';
@@ -31,6 +31,8 @@ export interface PreparedTable {
   readonly plan: TempTablePlan;
   readonly shape: TableShape;
   readonly tempOid: number;
+  /** The live table's mark; null where freshet did not make it. */
+  readonly part: Part | null;
   readonly swapped: SwappedTable;
   readonly keys: readonly ForeignKeyShape[];
   readonly renames: readonly string[];
@@ -83,6 +85,7 @@ async function prepareTable(session: Session, { plan, nextId }: SwapTable): Prom
     plan,
     shape,
     tempOid,
+    part: await readPart(session, shape.oid),
     swapped: { live: plan.live, liveOid: tempOid, previous, previousOid: shape.oid, indexes: swappedIndexes },
     keys: keysFromOutside(plan, shape.inboundKeys),
     renames: renameStatements({
@@ -175,13 +178,4 @@ export function catalogStatements({ tables, keys, views }: PreparedSwap): string
     ...views.map(replaceViewStatement),
     ...tables.flatMap(({ grants }) => grants),
   ];
-}
-
-/** The prepared table's mark for its new role: the live table may never have had one. */
-export async function readPreviousMark(
-  session: Session,
-  table: PreparedTable,
-): Promise<{ runId: string; version: string; snapshotAt: Date | null }> {
-  const part = await readPart(session, table.shape.oid);
-  return part ?? { runId: 'unmarked', version: '', snapshotAt: null };
 }

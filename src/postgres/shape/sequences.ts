@@ -20,7 +20,7 @@ export async function readSequences(session: Session, tableOid: number): Promise
        exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = s.oid
          and d.refclassid = 'pg_class'::regclass and d.refobjid <> $1 and d.deptype in ('a', 'i')) as "ownedElsewhere"
      from pg_class s join pg_namespace n on n.oid = s.relnamespace
-     where s.oid in (
+     where s.relkind = 'S' and s.oid in (
        select d.refobjid from pg_attrdef f join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid
          where f.adrelid = $1 and d.refclassid = 'pg_class'::regclass
        union all

@@ -1,0 +1,173 @@
+import { afterEach, inject } from 'vitest';
+import { quoteIdentifier, quoteQualified, type QualifiedName } from '../../../src/postgres/identifiers.js';
+import { addConstraints, buildOtherIndexes, buildUniqueKeys } from '../../../src/postgres/indexBuild.js';
+import { diffTables, vacuumTempTable } from '../../../src/postgres/finishTempTable.js';
+import { ensureMarks } from '../../../src/postgres/marks.js';
+import { openSession, withTransaction, type Session } from '../../../src/postgres/session.js';
+import { diffShapes } from '../../../src/postgres/shape/diff.js';
+import {
+  swapTables,
+  validateForeignKeys,
+  type SwapOptions,
+  type SwapRecord,
+} from '../../../src/postgres/swap.js';
+import { assertCarryable, describeTable, type TableShape } from '../../../src/postgres/tableShape.js';
+import { createTempTable } from '../../../src/postgres/tempTable.js';
+import { planTempTable, type TempTablePlan } from '../../../src/postgres/tempTablePlan.js';
+import { createDatabase } from '../../setup/databases.js';
+
+const closers: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+export interface ApiDatabase {
+  readonly url: string;
+  readonly session: Session;
+  /** Runs statements as a user writes them, names resolving in public. */
+  run(sql: string): Promise<void>;
+  rows<T>(sql: string): Promise<T[]>;
+  open(): Promise<Session>;
+}
+
+/** A database of this test alone with these tables; gone after the test. */
+export async function createApi(sql: string): Promise<ApiDatabase> {
+  const database = await createDatabase(inject('parts').apiUrl);
+  closers.push(() => database.drop());
+  const open = async (): Promise<Session> => {
+    const session = await openSession(database.url, { applicationName: 'test', called: 'API database' });
+    closers.push(() => session.end());
+    return session;
+  };
+  const session = await open();
+  await ensureMarks(session);
+  const user = await open();
+  await user.query('set search_path = public');
+  await user.query(sql);
+  return {
+    url: database.url,
+    session,
+    run: async (statements) => {
+      await user.query(statements);
+    },
+    rows: async <T>(query: string) => (await user.query(query)).rows as T[],
+    open,
+  };
+}
+
+export const named = (name: string, schema = 'public'): QualifiedName => ({ schema, name });
+
+export interface RefreshOptions {
+  readonly runId: string;
+  readonly addedColumns?: Readonly<Record<string, string>>;
+  /** Rows of the temp table come from this query over the live table; by default all of them. */
+  readonly rowsFrom?: (live: QualifiedName) => string;
+  readonly nextId?: bigint | null;
+  readonly isRunOver?: (runId: string) => boolean;
+  readonly swap?: Partial<SwapOptions>;
+}
+
+async function fillTempTable(api: ApiDatabase, shape: TableShape, options: RefreshOptions): Promise<void> {
+  const columns = shape.columns.map(({ name }) => quoteIdentifier(name)).join(', ');
+  await withTransaction(api.session, async () => {
+    const { name } = await createTempTable(api.session, {
+      shape,
+      addedColumns: options.addedColumns ?? {},
+      runId: options.runId,
+      media: 'image',
+      snapshotAt: new Date(),
+      version: '0',
+      isRunOver: options.isRunOver ?? (() => false),
+    });
+    const from = options.rowsFrom?.(shape.name) ?? `select * from ${quoteQualified(shape.name)}`;
+    await api.session.query(
+      `insert into ${quoteQualified(name)} (${columns}) select ${columns} from (${from}) live`,
+    );
+  });
+}
+
+export async function buildTempTables(
+  api: ApiDatabase,
+  tables: readonly QualifiedName[],
+  options: RefreshOptions,
+): Promise<TempTablePlan[]> {
+  const shapes: TableShape[] = [];
+  for (const name of tables) shapes.push(await describeTable(api.session, name));
+  assertCarryable(shapes);
+  for (const shape of shapes) await fillTempTable(api, shape, options);
+  const addedColumns = Object.keys(options.addedColumns ?? {});
+  return shapes.map((shape) => planTempTable(shape, options.runId, { siblings: shapes, addedColumns }));
+}
+
+export async function finishTempTables(api: ApiDatabase, plans: readonly TempTablePlan[]): Promise<string[]> {
+  const differences: string[] = [];
+  for (const plan of plans) await buildUniqueKeys(api.url, plan);
+  for (const plan of plans) {
+    await buildOtherIndexes(api.url, plan, { connections: 2 });
+    await addConstraints(api.url, plan);
+  }
+  for (const { live, temp, addedColumns } of plans) {
+    const { rows } = await api.session.query<{ oid: number }>('select $1::text::regclass::oid as oid', [
+      quoteQualified(temp),
+    ]);
+    await vacuumTempTable(api.url, rows[0]?.oid ?? 0);
+    differences.push(...(await diffTables(api.session, live, temp, addedColumns)));
+  }
+  return differences;
+}
+
+export function swapOptions(
+  api: ApiDatabase,
+  plans: readonly TempTablePlan[],
+  { runId, nextId = null, swap = {} }: RefreshOptions,
+): SwapOptions {
+  return {
+    apiUrl: api.url,
+    runId,
+    media: 'image',
+    version: '0',
+    tables: plans.map((plan) => ({ live: plan.live, plan, nextId })),
+    insideSwap: () => Promise.resolve(),
+    lockWindowMs: 10_000,
+    onBlocked: () => undefined,
+    shouldStop: () => false,
+    ...swap,
+  };
+}
+
+/** Builds what a run has ready when it comes to the swap. */
+export async function prepareRefresh(
+  api: ApiDatabase,
+  tables: readonly QualifiedName[],
+  options: RefreshOptions,
+): Promise<SwapOptions> {
+  const plans = await buildTempTables(api, tables, options);
+  const differences = await finishTempTables(api, plans);
+  if (differences.length > 0) throw new Error(`The temp tables differ: ${differences.join('; ')}`);
+  return swapOptions(api, plans, options);
+}
+
+/** All that a run does with the API's tables, from the description to the validated keys. */
+export async function refreshTables(
+  api: ApiDatabase,
+  tables: readonly QualifiedName[],
+  options: RefreshOptions,
+): Promise<SwapRecord> {
+  const record = await swapTables(await prepareRefresh(api, tables, options));
+  await validateForeignKeys(api.url, record);
+  return record;
+}
+
+/** Everything by which readers and writers could tell the table from what it was: empty = nothing. */
+export function diffBeforeAfter(
+  before: TableShape,
+  after: TableShape,
+  declaredAdditions: readonly string[] = [],
+): string[] {
+  return diffShapes(before, after, {
+    declaredAdditions,
+    scope: 'all',
+    nameOf: (_oid, name) => quoteQualified(name),
+  });
+}
