@@ -2,7 +2,19 @@
 export * from './config/publicApi.js';
 export type { OpenverseOverrides } from './config/presets/openverse.js';
 export type { ConfigInput } from './config/schema.js';
-export type { Config, SecretReference, TransformRow } from './config/types.js';
+export type {
+  Config,
+  EnvironmentConfig,
+  EnvironmentMedia,
+  GateLimits,
+  IndexDefinition,
+  MediaConfig,
+  SearchConnection,
+  SecretReference,
+  TableMapping,
+  TagRules,
+  TransformRow,
+} from './config/types.js';
 export type {
   DocumentBuilder,
   DocumentDefinition,

@@ -17,7 +17,7 @@ export interface CompletionContext {
 type Parsed<Name extends 'environments' | 'media'> = ParsedConfig[Name][string];
 
 /** The environment that may use embedded parts. */
-export const localEnvironment = 'local';
+const localEnvironment = 'local';
 /** Unset, each of these means "use the embedded part" in the environment `local`. */
 const embeddedVariables = [
   'FRESHET_CATALOG_URL',
@@ -28,7 +28,7 @@ const embeddedVariables = [
 ];
 
 /** The variable of a URL by default: `FRESHET_API_URL` for `local`, `FRESHET_STAGING_API_URL` for `staging`. */
-export function variableOf(environment: string, part: 'API' | 'SEARCH'): string {
+function variableOf(environment: string, part: 'API' | 'SEARCH'): string {
   return environment === localEnvironment
     ? `FRESHET_${part}_URL`
     : `FRESHET_${environment.toUpperCase()}_${part}_URL`;

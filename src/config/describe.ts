@@ -4,7 +4,7 @@ import { describeSecret } from './secrets.js';
 import type { Config, EnvironmentConfig, RefreshDefinition, SecretReference } from './types.js';
 
 /** A definition as `freshet config` lists it. */
-export interface DescribedDefinition {
+interface DescribedDefinition {
   readonly id: string;
   readonly filteredIndex: string;
   /** Cron expression in UTC; null = manual runs only. */
@@ -44,7 +44,7 @@ function describeEnvironment(environment: EnvironmentConfig, env: Variables): un
 }
 
 /** The definitions as they would run now. */
-export function describeDefinitions(config: Config): DescribedDefinition[] {
+function describeDefinitions(config: Config): DescribedDefinition[] {
   return definitions(config).map((definition) => describeDefinition(config, definition));
 }
 

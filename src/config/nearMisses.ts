@@ -1,5 +1,5 @@
 /** How many single-character edits (insert, delete, replace, swap of neighbours) lie between two words. */
-export function editDistance(from: string, to: string): number {
+function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, column) => column);
   for (let row = 1; row <= from.length; row += 1) {
@@ -20,7 +20,7 @@ export function editDistance(from: string, to: string): number {
 }
 
 /** The candidates that `word` was probably meant to be, nearest first: at most a third of its letters differ. */
-export function findNearMisses(word: string, candidates: readonly string[]): string[] {
+function findNearMisses(word: string, candidates: readonly string[]): string[] {
   const distanceMax = Math.max(1, Math.floor(word.length / 3));
   return candidates
     .map((candidate) => ({

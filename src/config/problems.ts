@@ -9,18 +9,20 @@ export interface Problem {
   readonly reason: string;
 }
 
-/** All problems of a configuration as one error. Reasons never hold values of keys that may be secret. */
+/**
+ * All problems of a configuration as one error. Reasons never hold values of keys that may be secret. `title` says what they prevent;
+ * by default that the file is not valid.
+ */
 export function configurationError(
   file: string | null,
   problems: readonly Problem[],
-  cause?: unknown,
+  { title = `${file ?? 'The configuration'} is not valid`, cause }: { title?: string; cause?: unknown } = {},
 ): FreshetError {
-  const where = file ?? 'The configuration';
   const lines = problems.map(({ path, reason }) => `  ${path === '' ? '' : `${path}: `}${reason}`);
   const count = problems.length === 1 ? '' : ` (${problems.length} problems)`;
   return new FreshetError(
     'CONFIGURATION_INVALID',
-    `${where} is not valid${count}:\n${lines.join('\n')}`,
+    `${title}${count}:\n${lines.join('\n')}`,
     { file, paths: problems.map(({ path }) => path), reasons: problems.map(({ reason }) => reason) },
     { cause },
   );

@@ -41,11 +41,9 @@ export async function readConfigFile(file: string): Promise<unknown> {
   try {
     return await readByExtension(file);
   } catch (error) {
-    throw configurationError(
-      file,
-      [{ path: '', reason: `the file cannot be read: ${messageOf(error)}` }],
-      error,
-    );
+    throw configurationError(file, [{ path: '', reason: `the file cannot be read: ${messageOf(error)}` }], {
+      cause: error,
+    });
   }
 }
 

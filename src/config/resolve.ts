@@ -27,12 +27,11 @@ export function environmentOf(config: Config, name: string): EnvironmentConfig {
   const environment = Object.hasOwn(config.environments, name) ? config.environments[name] : undefined;
   if (environment === undefined) {
     const names = Object.keys(config.environments);
-    throw configurationError(config.file, [
-      {
-        path: 'environments',
-        reason: `there is no environment "${name}".${didYouMean(name, names)} There are: ${names.join(', ')}.`,
-      },
-    ]);
+    throw new FreshetError(
+      'CONFIGURATION_INVALID',
+      `There is no environment "${name}".${didYouMean(name, names)} There are: ${names.join(', ')}.`,
+      { file: config.file, environment: name },
+    );
   }
   return environment;
 }
@@ -94,7 +93,11 @@ export async function resolveEnvironment(
       ),
     ),
   };
-  if (problems.length > 0) throw configurationError(config.file, problems);
+  if (problems.length > 0) {
+    throw configurationError(config.file, problems, {
+      title: `The environment ${environmentName} cannot be used`,
+    });
+  }
   return resolved;
 }
 

@@ -27,7 +27,7 @@ export async function resolveSecret(
 }
 
 function secretError(path: string, reason: string) {
-  return configurationError(null, [{ path, reason }]);
+  return configurationError(null, [{ path, reason }], { title: 'A value that is needed is missing' });
 }
 
 /** Where a secret comes from and whether it is there, without its value. */

@@ -1,3 +1,4 @@
+import type { Variables } from '../config/complete.js';
 import { environmentOf, listEmbeddedParts } from '../config/resolve.js';
 import type { Config, MediaConfig, TableMapping } from '../config/types.js';
 import { doctorCallMs } from '../limits.js';
@@ -7,6 +8,7 @@ import { readUnsupported } from '../postgres/shape/refusals.js';
 import { openSearchClient, type SearchClient } from '../search/client.js';
 import { checkAliases, checkCluster, checkDisks, readMarkedIndexes } from './doctor/cluster.js';
 import { checkEmbeddedParts } from './doctor/embedded.js';
+import { checkTerms } from './doctor/terms.js';
 import { attempt, ok, orOk, problem, type Finding } from './doctor/finding.js';
 import {
   judgeIndexes,
@@ -57,6 +59,7 @@ export async function runDoctor(
   config: Config,
   environmentName: string,
   urls: DoctorUrls,
+  env: Variables = process.env,
 ): Promise<Finding[]> {
   const environment = environmentOf(config, environmentName);
   const media = Object.keys(environment.media).flatMap((name) => config.media[name] ?? []);
@@ -68,7 +71,16 @@ export async function runDoctor(
   const state = await examineState(urls.stateUrl);
   const api = await examineApi(urls.apiUrl, media, { ...catalog, state: state.known });
   const search = await examineSearch(urls.searchUrls, media, state.known);
-  return [...embedded, ...notLookedAt(urls), ...catalog.findings, ...state.findings, ...api, ...search];
+  const terms = await attempt('sensitive terms', () => checkTerms(environment, env));
+  return [
+    ...embedded,
+    ...notLookedAt(urls),
+    ...catalog.findings,
+    ...state.findings,
+    ...api,
+    ...search,
+    ...terms,
+  ];
 }
 
 function notLookedAt({ catalogUrl, apiUrl, stateUrl, searchUrls }: DoctorUrls): Finding[] {
@@ -139,17 +151,16 @@ async function examineApi(
     const tables = await eachMapping(media, (mapping, one) =>
       examineLiveTable(session, mapping, one, upstream.get(mapping.upstream) ?? null),
     );
-    const others = await Promise.all(
-      listIdentifierTables(media).map(async (relation) =>
-        judgeIdentifierTable(relation, await readRelation(session, relation)),
-      ),
-    );
+    const others: Finding[] = [];
+    for (const relation of listIdentifierTables(media)) {
+      others.push(...judgeIdentifierTable(relation, await readRelation(session, relation)));
+    }
     const wanted = new Set(mappingsOf(media).map(({ downstream }) => tempNameOf(downstream)));
     return [
       ...judgeTarget('API database', server),
       ...(catalog === null ? [] : judgeSameDatabase(catalog, server)),
       ...tables,
-      ...others.flat(),
+      ...others,
       ...judgeTempTables(await readTempTables(session), wanted, state),
     ];
   });
@@ -171,14 +182,21 @@ async function examineLiveTable(
       'Remove it before a refresh, and create it again afterwards where it is needed.',
     ),
   );
-  const ids = facts.readable ? await readIdFacts(session, facts, mapping.idColumn).catch(() => null) : null;
+  const ids = facts.readable ? await examineIds(session, facts, mapping.idColumn) : [];
   const found = [
     ...findings,
     ...unsupported,
     ...(upstream === null ? [] : judgeFilling(mapping, upstream, facts)),
-    ...(ids === null ? [] : judgeIds(facts.name, ids)),
+    ...ids,
   ];
   return upstream === null ? found : orOk(found, describeMapping(mapping, upstream, facts));
+}
+
+async function examineIds(session: Session, table: RelationFacts, idColumn: string): Promise<Finding[]> {
+  return attempt(`ids of ${table.name}`, async () => {
+    const ids = await readIdFacts(session, table, idColumn);
+    return ids === null ? [] : judgeIds(table.name, ids);
+  });
 }
 
 async function examineSearch(

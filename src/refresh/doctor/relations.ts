@@ -1,7 +1,7 @@
 import { parseQualifiedName } from '../../postgres/identifiers.js';
 import type { Session } from '../../postgres/session.js';
 
-export interface ColumnFacts {
+interface ColumnFacts {
   readonly name: string;
   readonly type: string;
   readonly notNull: boolean;

@@ -41,7 +41,7 @@ async function readSystemIdentifier(session: Session): Promise<string | null> {
   return rows[0]?.id ?? null;
 }
 
-export function judgeVersion(check: string, { version }: ServerFacts): Finding[] {
+function judgeVersion(check: string, { version }: ServerFacts): Finding[] {
   const { min, max } = supportedVersions;
   if (version < min) {
     return [

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { buildConfig } from '../../../src/config/load.js';
 import { openverse } from '../../../src/config/presets/openverse.js';
@@ -46,11 +49,11 @@ async function run(url: string, statement: string): Promise<void> {
 }
 
 /** Only images, under aliases of this test. */
-async function buildImageConfig(): Promise<Config> {
+async function buildImageConfig(local: object = {}): Promise<Config> {
   const { image } = openverse().media;
   if (image === undefined) throw new Error('the preset has no images');
   const index = { ...image.index, alias, filteredAlias: `${alias}-filtered` };
-  const input = { environments: { local: {} }, media: { image: { ...image, index } } };
+  const input = { environments: { local }, media: { image: { ...image, index } } };
   return buildConfig(input, {
     env: {
       FRESHET_CATALOG_URL: catalog.url,
@@ -239,6 +242,20 @@ describe('the doctor', () => {
     expect(await complaints()).toContain(
       'problem: public.temp_import_image is called like a temp table but carries no mark of freshet, which will never drop it.',
     );
+  });
+
+  it('loads the list of sensitive terms, and shows its length only', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'freshet-terms-'));
+    undo.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'terms.txt');
+    await writeFile(file, 'forbidden\nForbidden Words\n');
+    const config = await buildImageConfig({ sensitiveTerms: { from: file } });
+    const findings = await runDoctor(config, 'local', urls, {});
+    expect(findings.find(({ check }) => check === 'sensitive terms')?.message).toBe('2 terms.');
+    expect(JSON.stringify(findings)).not.toMatch(/forbidden/i);
+    await writeFile(file, '');
+    const empty = await runDoctor(config, 'local', urls, {});
+    expect(empty.find(({ check }) => check === 'sensitive terms')?.ok).toBe('problem');
   });
 
   it('takes work that goes on and the previous generation for no leftovers', async () => {

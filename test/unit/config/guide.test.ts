@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { buildConfig } from '../../../src/config/load.js';
+import { buildConfig, loadConfig } from '../../../src/config/load.js';
 import { configSchema } from '../../../src/config/schema.js';
 import { listKeys } from '../../../src/config/schemaKeys.js';
 
@@ -16,6 +18,16 @@ const ownKeys = listKeys(configSchema).filter((key) => !/\.(env|file)$|Url\.(env
 describe('the guide to the configuration', () => {
   it('has every key of the schema and no other', () => {
     expect(rows.map(({ key }) => key).sort()).toEqual([...new Set(ownKeys)].sort());
+  });
+
+  it.each(
+    [...guide.matchAll(/```(ts|yaml)\n([\s\S]*?)```/g)].map(([, format = '', text = '']) => [format, text]),
+  )('gives examples that load (%s)', async (format, text) => {
+    const folder = await mkdtemp(join(tmpdir(), 'freshet-guide-'));
+    await writeFile(join(folder, `freshet.config.${format}`), text);
+    const { environments } = await loadConfig({ cwd: folder, env: {} });
+    expect(environments['production']).toBeDefined();
+    await rm(folder, { recursive: true });
   });
 
   it('names as required exactly the keys that are', async () => {
