@@ -51,7 +51,9 @@ export class BulkWriter {
   readonly #window: RequestWindow;
   readonly #ended = new AbortController();
   readonly #firstRejects: Reject[] = [];
-  #batch = new BulkBatch();
+  #batch: BulkBatch | null = null;
+  /** Memory of answered requests, to be written to again. */
+  readonly #spareMemory: Buffer[] = [];
   #bulkBytesMax: number;
   #inFlight = 0;
   #waiting: (() => void)[] = [];
@@ -93,9 +95,10 @@ export class BulkWriter {
     this.#ended.signal.throwIfAborted();
     const line = bulkLine(id, source);
     const bytes = Buffer.byteLength(line);
-    const full = this.#batch.length > 0 && this.#batch.bytes + bytes > this.#bulkBytesMax;
+    const full = this.#batch !== null && this.#batch.bytes + bytes > this.#bulkBytesMax;
     const sending = full ? this.#sendBatch() : undefined;
-    this.#batch.add(id, line, bytes);
+    this.#batch ??= new BulkBatch(this.#takeMemory(bytes));
+    this.#batch.add(id, line);
     this.#sent += 1;
     return sending;
   }
@@ -109,7 +112,7 @@ export class BulkWriter {
 
   /** Sends the rest and waits until every document was answered. Throws what ended the writer, if anything did. */
   async close(): Promise<void> {
-    if (this.#batch.length > 0) await this.#sendBatch();
+    await this.#sendBatch();
     while (this.#inFlight > 0 && !this.#ended.signal.aborted) await this.#change();
     this.#ended.signal.throwIfAborted();
     if (this.#sent !== this.#indexed + this.#rejected) {
@@ -123,7 +126,8 @@ export class BulkWriter {
 
   async #sendBatch(): Promise<void> {
     const batch = this.#batch;
-    this.#batch = new BulkBatch();
+    if (batch === null) return;
+    this.#batch = null;
     while (this.#inFlight >= this.#window.size) {
       await this.#change();
       this.#ended.signal.throwIfAborted();
@@ -147,8 +151,20 @@ export class BulkWriter {
       const before = rest.length;
       rest = this.#settle(rest, outcome);
       if (rest.length < before) headwayAt = Date.now();
+      if (rest.length === 0 && attempt === 0) this.#giveBackMemory(batch);
       if (rest.length > 0) await this.#backOff(rest.length, outcome, attempt, headwayAt);
     }
+  }
+
+  #takeMemory(bytes: number): Buffer {
+    const size = this.#limits.bulkBytesMax;
+    if (bytes > size) return Buffer.allocUnsafeSlow(bytes);
+    return this.#spareMemory.pop() ?? Buffer.allocUnsafeSlow(size);
+  }
+
+  /** Only after one complete answer: the engine has read every byte, so no socket holds any of them. */
+  #giveBackMemory({ memory }: BulkBatch): void {
+    if (memory.length === this.#limits.bulkBytesMax) this.#spareMemory.push(memory);
   }
 
   /** A body that was too large is halved, and later bodies are no larger; a single document that is too large is a reject. */
