@@ -28,6 +28,7 @@ import {
   type PreparedTable,
   type SwapTable,
 } from './swapPlan.js';
+import { findTempTable } from './tempTableBuild.js';
 import type { KeptOrphans, MovedForeignKey, SwapRecord, SwappedSequence } from './swapRecord.js';
 
 export type { Blocker } from './lockRetry.js';
@@ -81,6 +82,7 @@ async function lockShapes(session: Session, tables: readonly SwapTable[]): Promi
 }
 
 async function lockTemps(session: Session, tables: readonly SwapTable[]): Promise<void> {
+  for (const { plan } of tables) await findTempTable(session, plan);
   const temps = tables.map(({ plan }) => quoteQualified(plan.temp));
   await session.query(`lock table only ${temps.join(', only ')} in share update exclusive mode`);
 }
@@ -165,6 +167,20 @@ async function readSequenceValues(session: Session, prepared: PreparedSwap): Pro
   return values;
 }
 
+/** A view is defined by text here, so the result is compared: it must say of the promoted table what it said of the live one. */
+async function assertViewsSame(session: Session, { views }: PreparedSwap): Promise<void> {
+  if (views.length === 0) return;
+  const { rows } = await session.query<{ oid: number; definition: string }>(
+    'select oid, pg_get_viewdef(oid) as definition from pg_class where oid = any($1::oid[])',
+    [views.map(({ oid }) => oid)],
+  );
+  const after = new Map(rows.map(({ oid, definition }) => [oid, definition]));
+  const changed = views.filter(({ oid, definition }) => after.get(oid) !== definition);
+  if (changed.length === 0) return;
+  const names = changed.map(({ name }) => `${name.schema}.${name.name}`);
+  throw new FreshetError('SHAPE_DIFFERS', `Views could not be made again as they were: ${names.join(', ')}.`);
+}
+
 /** The locked part: the reconcile, then the catalog changes in one message, marks, the record. */
 async function swapLocked(
   session: Session,
@@ -180,6 +196,7 @@ async function swapLocked(
   await options.insideSwap(session);
   const sequences = await readSequenceValues(session, prepared);
   await session.query(catalogStatements(prepared).join(';\n'));
+  await assertViewsSame(session, prepared);
   for (const table of prepared.tables) await moveMarks(session, table, options);
   const record: SwapRecord = {
     runId: options.runId,

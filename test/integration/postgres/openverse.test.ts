@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { dropPrevious } from '../../../src/postgres/generations.js';
-import { describeTable } from '../../../src/postgres/tableShape.js';
+import type { QualifiedName } from '../../../src/postgres/identifiers.js';
+import { describeTable, type TableShape } from '../../../src/postgres/tableShape.js';
 import { createApi, diffBeforeAfter, named, refreshTables, type ApiDatabase } from './refreshCycle.js';
 
 const common = `created_on timestamptz not null, updated_on timestamptz not null, foreign_identifier text, title text,
@@ -34,6 +35,12 @@ const rows = `
   insert into audiolist (title, slug) values ('mine', 'mine');
   insert into audiolist_audios (audiolist_id, audio_id) select 1, n * 7 from generate_series(1, 40) n`;
 
+async function describeAll(api: ApiDatabase, names: readonly QualifiedName[]): Promise<TableShape[]> {
+  const shapes: TableShape[] = [];
+  for (const name of names) shapes.push(await describeTable(api.session, name));
+  return shapes;
+}
+
 const media = (api: ApiDatabase): Promise<unknown[]> =>
   api.rows(
     'select l.id, a.identifier, a.title from audiolist_audios l join audio a on a.id = l.audio_id order by l.id',
@@ -43,7 +50,7 @@ test('D14: after two refreshes of audio and audioset a list still holds the same
   const api = await createApi(`${tables} ${rows}`);
   const both = [named('audio'), named('audioset')];
   const names = [...both, named('audiolist'), named('audiolist_audios')];
-  const before = await Promise.all(names.map((name) => describeTable(api.session, name)));
+  const before = await describeAll(api, names);
   const listed = await media(api);
   for (const runId of ['run-1', 'run-2']) {
     const record = await refreshTables(api, both, { runId, nextId: 501n });
@@ -91,7 +98,7 @@ test('a key between two tables that swap together points at the promoted one, va
   const api = await createApi(`create table sets (id int primary key); insert into sets values (1), (2);
     create table audio (id int primary key, set_id int constraint in_set references sets on delete set null); insert into audio values (1, 1), (2, 2)`);
   const both = [named('audio'), named('sets')];
-  const before = await Promise.all(both.map((name) => describeTable(api.session, name)));
+  const before = await describeAll(api, both);
   for (const runId of ['run-1', 'run-2']) {
     await refreshTables(api, both, { runId });
     // The previous audio points at the previous sets, so the keys that point at sets are compared from audio's side.

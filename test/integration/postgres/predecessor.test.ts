@@ -23,7 +23,10 @@ test('what the predecessor left is refreshed like any other: unowned sequence, p
     create index temp_import_audioset_provider on audioset (provider);
     insert into image (identifier, url) select gen_random_uuid(), 'u' || n from generate_series(1, 20) n; insert into audioset values (1, 'p')`);
   const tables = [image, named('audioset')];
-  const before = await Promise.all(tables.map((name) => describeTable(api.session, name)));
+  const before = [
+    await describeTable(api.session, image),
+    await describeTable(api.session, named('audioset')),
+  ];
   for (const runId of ['run-1', 'run-2']) {
     await refreshTables(api, tables, { runId, nextId: 100n });
     for (const shape of before)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { assertCarryable, describeTable } from '../../../src/postgres/tableShape.js';
 import { FreshetError } from '../../../src/errors.js';
+import { rehearseTempTables } from '../../../src/postgres/rehearsal.js';
 import { createApi, named } from './refreshCycle.js';
 
 const plain = `create table image (id int primary key, url text);`;
@@ -123,4 +124,25 @@ test('all refusals of all tables are named in one error', async () => {
 test('a missing table is said to be missing', async () => {
   const api = await createApi('');
   await expect(describeTable(api.session, named('image'))).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+});
+
+test('what no list foresaw is found by the rehearsal: an expression that names the whole row', async () => {
+  const api = await createApi(`create table image (id int primary key, a int);
+    alter table image add constraint whole check (image is not null)`);
+  const shape = await describeTable(api.session, named('image'));
+  const before = await api.rows('select oid from pg_class order by oid');
+  const failed = rehearseTempTables(api.session, [{ shape, addedColumns: {} }]);
+  await expect(failed).rejects.toMatchObject({ code: 'TABLE_FEATURE_UNSUPPORTED' });
+  expect(await api.rows('select oid from pg_class order by oid')).toEqual(before);
+});
+
+test('the rehearsal of a table with everything finds nothing and leaves nothing', async () => {
+  const api = await createApi(`create table p (id int primary key);
+    create table image (id serial primary key, a int not null check (a > 0), b text collate "C" unique deferrable, c int references p) with (fillfactor = 70);
+    create index "i (id)" on image (lower(b)) where a > 3; comment on index "i (id)" is 'c'; comment on constraint image_a_check on image is 'x';
+    create view v as select * from image; grant select on image to public`);
+  const shape = await describeTable(api.session, named('image'));
+  const before = await api.rows('select oid from pg_class order by oid');
+  await rehearseTempTables(api.session, [{ shape, addedColumns: { popularity: 'double precision' } }]);
+  expect(await api.rows('select oid from pg_class order by oid')).toEqual(before);
 });
