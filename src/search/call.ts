@@ -74,7 +74,10 @@ async function sendOnce<Body>(client: SearchClient, request: EngineRequest): Pro
     isLate = true;
     sent.abort();
   }, timeoutMs);
-  const abort = (): void => sent.abort();
+  // Returns nothing: a listener that returns the request, a thenable, makes Node throw its rejection as an uncaught exception.
+  const abort = (): void => {
+    sent.abort();
+  };
   request.signal?.addEventListener('abort', abort, { once: true });
   try {
     const answer = await sent;

@@ -50,8 +50,3 @@ export function isNoSpace(status: number, type: string, reason: string): boolean
   const isBlock = type === 'cluster_block_exception' || type === 'index_create_block_exception';
   return isBlock && (status === 429 || /read-only-allow-delete|flood|disk|create-index/i.test(reason));
 }
-
-/** Error types with which the engines refuse one document for good (other names for the same on the two). */
-export function isDocumentRefused(type: string): boolean {
-  return type === 'mapper_parsing_exception' || type === 'document_parsing_exception';
-}

@@ -18,7 +18,7 @@ export interface FilteredIndexJob {
   readonly main: string;
   /** The index that is filled. */
   readonly filtered: string;
-  /** An alias of the filtered index that is written through, so that a task that outlives the run fails once it is gone; null = none. */
+  /** An alias of the filtered index that is written through, so that no task of a predecessor can begin once it is gone; null = none. */
   readonly writeAlias: string | null;
   /** Fields whose `raw` sub-field is searched. */
   readonly fields: readonly string[];
@@ -71,6 +71,8 @@ export async function populateFilteredIndex(
     job.onProgress?.({ part: 'search', terms: done, termsTotal: total });
   const matches = await findMatches(client, { index: main, idField, terms, onTermsSearched, signal });
   await copyOthers(client, job, idField, matches);
+  // A predecessor that was only frozen may have begun tasks beside ours: none may be left when the caller takes the write alias away.
+  await endReindexTasks(client, destinationOf(job));
   await refreshIndex(client, filtered, signal);
   return {
     main: await countDocuments(client, main, signal),

@@ -3,11 +3,15 @@ import { FreshetError } from '../errors.js';
 import { reindexCancelTimeoutMs, reindexPollMs, reindexTriesMax } from '../limits.js';
 import { callEngine } from './call.js';
 import type { SearchClient } from './client.js';
+import { pause } from './pause.js';
 
 /** One `_reindex` request of the engine, carried out as a task of the cluster. */
 export interface ReindexRequest {
   readonly from: string;
-  /** The index, or an alias of its own writers: then a task that outlives the run fails once the alias is gone. */
+  /**
+   * The index, or an alias of its own writers: then no task can begin once the alias is gone. The engine looks at the alias only when a task
+   * begins (seen on OpenSearch 3.8: a running one goes on and creates an index with the alias' name), so tasks are ended before it is removed.
+   */
   readonly to: string;
   readonly isAlias: boolean;
   readonly query: object;
@@ -94,7 +98,7 @@ export async function runReindex(
     if ('documents' in outcome) return outcome.documents;
     fault = outcome.fault;
     if (!outcome.isPassing) break;
-    await sleep(reindexPollMs * tries, undefined, { signal });
+    await pause(reindexPollMs * tries, signal);
   }
   throw new FreshetError(
     'FILTERED_INDEX_FAILED',
@@ -138,7 +142,7 @@ async function waitForTask(client: SearchClient, task: string, signal: AbortSign
     });
     if (status === 404) return { fault: `the cluster lost the task ${task}`, isPassing: true };
     if (body.completed) return outcomeOf(body);
-    await sleep(pauseMs, undefined, { signal });
+    await pause(pauseMs, signal);
   }
 }
 
