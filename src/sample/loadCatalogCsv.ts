@@ -99,7 +99,7 @@ function explainCopyError(file: string, error: unknown): unknown {
   if (error instanceof FreshetError) return error;
   const { where, detail } = error as { where?: string; detail?: string };
   if (where === undefined) return error;
-  const place = /line \d+(, column \w+)?/.exec(where)?.[0] ?? where;
+  const place = /COPY \w+, (line \d+(?:, column \w+)?)/.exec(where)?.[1] ?? where;
   return csvError(file, `${place}: ${messageOf(error)}${detail ? ` (${detail})` : ''}.`, error);
 }
 

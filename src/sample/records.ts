@@ -21,18 +21,17 @@ export function makeImage(seed: number, index: number): ImageRecord {
   const portrait = random.chance(0.3);
   const [long, short] = [random.pick([640, 1024, 1600, 2048, 4000, 6000]), 400 + random.below(2_000)];
   const hasSize = !random.chance(0.08);
-  return {
-    ...common,
+  return Object.assign(common, {
     width: hasSize ? (portrait ? short : long) : null,
     height: hasSize ? (portrait ? long : short) : null,
-  };
+  });
 }
 
 export function makeAudio(seed: number, index: number): AudioRecord {
   const random = new RecordRandom(seed, streamOf.audio, index);
   const provider = chooseProvider(audioProviders, random.share());
   const common = makeCommon(random, provider, index, random.pick(['mp3', 'mp3', 'ogg', 'wav', 'flac']));
-  return { ...common, ...makeAudioProperties(random, provider, index) };
+  return Object.assign(common, makeAudioProperties(random, provider, index));
 }
 
 function makeCommon(

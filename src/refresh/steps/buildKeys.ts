@@ -1,4 +1,5 @@
 import { FreshetError } from '../../errors.js';
+import { failpoint } from '../../failpoints.js';
 import { quoteIdentifier, quoteQualified, tempTableOf } from '../../postgres/identifiers.js';
 import { buildUniqueKeys } from '../../postgres/indexBuild.js';
 import type { Session } from '../../postgres/session.js';
@@ -34,6 +35,7 @@ export const buildKeys =
         rows[mapping.downstream] = await checkRows(session, mapping, copied);
       }
     });
+    failpoint('keys.after');
     return { rows };
   };
 
