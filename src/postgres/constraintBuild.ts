@@ -18,7 +18,7 @@ export function checksStatement(plan: TempTablePlan, checks: readonly PlannedChe
 }
 
 /** The key of the temp table, NOT VALID: no row is looked at while the other table is locked. */
-export function foreignKeyStatement(plan: TempTablePlan, key: PlannedForeignKey): string {
+function foreignKeyStatement(plan: TempTablePlan, key: PlannedForeignKey): string {
   const columns = key.columns.map(quoteIdentifier).join(', ');
   const target = `${quoteQualified(key.tempTarget)} (${key.targetColumns.map(quoteIdentifier).join(', ')})`;
   const name = quoteIdentifier(key.name);
@@ -90,7 +90,7 @@ export function constraintComments(plan: TempTablePlan): string[] {
 }
 
 /** From the storage parameters of the load back to those of the live table. */
-export function optionStatements(plan: TempTablePlan): string[] {
+function optionStatements(plan: TempTablePlan): string[] {
   const table = quoteQualified(plan.temp);
   const names = loadingOptions.map((option) => option.slice(0, option.indexOf('='))).join(', ');
   const { options } = plan.shape;

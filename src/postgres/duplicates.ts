@@ -15,7 +15,7 @@ function identifyingColumnsOf(
  * The query that finds which keys occur more than once, with some rows of each. Keys and predicate are what the catalog says of the live
  * index, so expression and partial indexes are covered. Pure.
  */
-export function duplicatesQuery(
+function duplicatesQuery(
   plan: TempTablePlan,
   index: PlannedIndex,
   identifyingColumns: readonly string[],

@@ -21,7 +21,7 @@ export interface OrphanCount {
  * Which rows `r` of the key's table would refer to nothing, with the key's own equality operators (a citext key equals otherwise than its
  * text). A key with a null refers to nothing already. Pure.
  */
-export function orphanCondition(key: ForeignKeyShape, temp: QualifiedName): string {
+function orphanCondition(key: ForeignKeyShape, temp: QualifiedName): string {
   const notNull = key.columns.map((column) => `r.${quoteIdentifier(column)} is not null`);
   const equal = key.columns.map((column, position) => {
     const target = quoteIdentifier(key.targetColumns[position] ?? '');

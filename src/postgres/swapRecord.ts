@@ -46,7 +46,7 @@ export interface SwappedSequence {
   readonly lastValue: string;
 }
 
-export interface SwappedView {
+interface SwappedView {
   readonly view: QualifiedName;
   readonly definition: string;
   readonly options: readonly string[];

@@ -34,7 +34,7 @@ export interface KeyConstraint {
   readonly comment: string | null;
 }
 
-export interface IndexColumnStatistics {
+interface IndexColumnStatistics {
   readonly position: number;
   readonly target: number;
 }

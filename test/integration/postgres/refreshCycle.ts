@@ -117,7 +117,7 @@ export async function finishTempTables(api: ApiDatabase, plans: readonly TempTab
   return differences;
 }
 
-export function swapOptions(
+function swapOptions(
   api: ApiDatabase,
   plans: readonly TempTablePlan[],
   { runId, nextId = null, swap = {} }: RefreshOptions,
