@@ -22,7 +22,7 @@ export interface BulkLimits {
   readonly retryLongestMs: number;
 }
 
-export const defaultBulkLimits: BulkLimits = {
+const defaultBulkLimits: BulkLimits = {
   bulkBytesMax,
   requestsInFlightMax: bulkRequestsInFlightMax,
   retryBudgetMs: bulkRetryBudgetMs,

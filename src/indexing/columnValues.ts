@@ -46,13 +46,13 @@ function keepText(text: string): string {
 }
 
 /** A number where it is exact, else the decimal text: a rounded id would name another record. */
-export function decodeBigint(text: string): number | string {
+function decodeBigint(text: string): number | string {
   const value = Number(text);
   return Number.isSafeInteger(value) ? value : text;
 }
 
 /** JSON has no NaN and no infinities: null. */
-export function decodeFloat(text: string): number | null {
+function decodeFloat(text: string): number | null {
   const value = Number(text);
   return Number.isFinite(value) ? value : null;
 }
@@ -73,7 +73,7 @@ const textArrayOid = 1009 as Parameters<typeof pg.types.getTypeParser>[0];
 const parseTextArray = pg.types.getTypeParser(textArrayOid, 'text') as (text: string) => unknown[];
 
 /** The texts of an array in order; nulls in it are left out, dimensions flattened. */
-export function decodeTextArray(text: string): string[] {
+function decodeTextArray(text: string): string[] {
   return parseTextArray(text)
     .flat(6)
     .filter((element) => typeof element === 'string');

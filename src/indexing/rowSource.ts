@@ -8,7 +8,7 @@ import { rowMark, selectSlice, selectTypes, type RowSelection } from './sliceQue
 import type { Slice } from './slice.js';
 
 /** What a line of the source says: the row, or why it is skipped. */
-export type SourceLine =
+type SourceLine =
   | { readonly skipped: 'removed' | 'deleted' }
   | { readonly skipped: null; readonly id: string; readonly sensitive: boolean; readonly row: SourceRow };
 

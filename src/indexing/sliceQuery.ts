@@ -39,7 +39,7 @@ export function selectTypes(selection: RowSelection): string {
 }
 
 /** TID conditions are range scans since Postgres 14: only the slice's blocks are read, in their order. */
-export function sliceCondition({ idColumn }: RowSelection, slice: Slice): string {
+function sliceCondition({ idColumn }: RowSelection, slice: Slice): string {
   switch (slice.kind) {
     case 'blocks':
       return `t.ctid >= '(${slice.startBlock},0)'::tid and t.ctid < '(${slice.endBlock},0)'::tid`;

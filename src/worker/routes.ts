@@ -14,7 +14,7 @@ import type { TaskList } from './taskList.js';
 import { parseTaskRequest } from './taskRequest.js';
 
 /** What `GET /healthcheck` answers. Workers of one run must have the same version and digests. */
-export interface WorkerHealth {
+interface WorkerHealth {
   readonly status: 'ok';
   readonly version: string;
   /** Media type → digest of its document builder. */

@@ -27,7 +27,7 @@ export interface TaskStatus {
 }
 
 /** What a task's work tells while it goes on. */
-export interface TaskProgress {
+interface TaskProgress {
   onProgress(counts: SliceCounts, rowsExpected: number): void;
   onReject(reject: Reject): void;
 }
