@@ -1,10 +1,141 @@
-import type { CopyOptions, CopyResult } from './types.js';
 import { FreshetError } from '../errors.js';
+import { failpoint } from '../failpoints.js';
+import { copyProgressEveryMs } from '../limits.js';
+import { ensureMarks } from '../postgres/marks.js';
+import type { Session } from '../postgres/session.js';
+import type { RowCounts } from './counts.js';
+import { copyTable, type CopySessions, type PreparedTable } from './copyTable.js';
+import { explainFailure } from './failures.js';
+import { endOlderAttempts, lockTables, openCopySession } from './fence.js';
+import { keySettings } from './keyJoin.js';
+import { keyTable, planTables, prepareTable, recordAppliedTables, type KeyedTable } from './prepareTables.js';
+import { assertDifferentDatabases } from './sameDatabase.js';
+import { catalogSettings } from './scanQueries.js';
+import { destroySession } from './streams.js';
+import type { CopyOptions, CopyProgress, CopyResult, TableCopyResult } from './types.js';
 
 export type { CopyOptions, CopyProgress, CopyResult, CopiedMedia, TableCopyResult } from './types.js';
 
-/** Copies all tables of a media type from one snapshot of the catalog into new temp tables of the API database. */
+/**
+ * Copies all tables of a media type from one snapshot of the catalog into new temp tables of the API database: filtered and transformed in
+ * the same pass, known records with the ids that they have. All or nothing: the temp tables appear when everything is copied, and a copy
+ * that ends otherwise leaves nothing. Memory is flat.
+ *
+ * Before any effect it throws SAME_DATABASE, TABLE_MISSING, COLUMN_MISSING, EMPTY_CATALOG, NULL_KEYS, DUPLICATE_KEYS; later, with everything
+ * undone, SEQUENCE_EXHAUSTED, COPY_VALUE_REFUSED, TRANSFORM_FAILED, SCAN_ORDER_CHANGED, NO_SPACE, SESSION_LOST, COPY_LOCKED and, after
+ * `signal`, COPY_INTERRUPTED.
+ */
 export async function copyMedia(options: CopyOptions): Promise<CopyResult> {
-  await Promise.resolve();
-  throw new FreshetError('INTERNAL', `not there yet: ${options.runId}`);
+  const startedAt = performance.now();
+  assertNotInterrupted(options);
+  await endOlderAttempts(options.catalogUrl, 'catalog', options.runId);
+  await endOlderAttempts(options.apiUrl, 'API database', options.runId);
+  const sessions = await openSessions(options);
+  const all = Object.values(sessions) as Session[];
+  const interrupt = (): void => all.forEach(destroySession);
+  options.signal.addEventListener('abort', interrupt);
+  try {
+    const copied = await copyInSnapshot(sessions, { ...options, onProgress: throttle(options.onProgress) });
+    await Promise.all(all.map((session) => session.end()));
+    return { ...copied, seconds: (performance.now() - startedAt) / 1000 };
+  } catch (error) {
+    all.forEach(destroySession);
+    assertNotInterrupted(options, error);
+    throw explainFailure(error, { database: 'API database' });
+  } finally {
+    options.signal.removeEventListener('abort', interrupt);
+  }
+}
+
+async function openSessions({ catalogUrl, apiUrl, runId }: CopyOptions): Promise<CopySessions> {
+  const opened: Session[] = [];
+  const open = async (...args: Parameters<typeof openCopySession>): Promise<Session> => {
+    const session = await openCopySession(...args);
+    opened.push(session);
+    return session;
+  };
+  try {
+    const catalog = await open(catalogUrl, 'catalog', runId);
+    const keys = await open(apiUrl, 'API database', runId);
+    return { catalog, keys, target: await open(apiUrl, 'API database', runId) };
+  } catch (error) {
+    opened.forEach(destroySession);
+    throw error;
+  }
+}
+
+async function copyInSnapshot(
+  sessions: CopySessions,
+  options: CopyOptions,
+): Promise<Omit<CopyResult, 'seconds'>> {
+  await assertDifferentDatabases(sessions.catalog, sessions.target);
+  const snapshotAt = await beginSnapshot(sessions.catalog);
+  const planned = await planTables(sessions, options);
+  for (const setting of keySettings) await sessions.keys.query(setting);
+  const keyed: KeyedTable[] = [];
+  for (const [position, table] of planned.entries()) {
+    keyed.push(await keyTable(sessions, table, position, options));
+  }
+  await ensureMarks(sessions.target);
+  const tables = await fillTempTables(sessions, keyed, snapshotAt, options);
+  return { snapshotAt, tables };
+}
+
+/** One snapshot for all tables: the next one would belong to another state of the catalog. */
+async function beginSnapshot(catalog: Session): Promise<Date> {
+  await catalog.query('begin isolation level repeatable read read only');
+  for (const setting of catalogSettings) await catalog.query(setting);
+  const { rows } = await catalog.query<{ at: Date }>('select now() as at');
+  const [row] = rows;
+  if (row === undefined) throw new FreshetError('INTERNAL', 'The catalog did not tell the time.');
+  return row.at;
+}
+
+/** The transaction that makes and fills the temp tables: readers see all of them complete, or none. */
+async function fillTempTables(
+  sessions: CopySessions,
+  keyed: readonly KeyedTable[],
+  snapshotAt: Date,
+  options: CopyOptions,
+): Promise<TableCopyResult[]> {
+  const { catalog, target } = sessions;
+  await target.query('begin');
+  await lockTables(
+    target,
+    keyed.map((table) => table.mapping),
+  );
+  await recordAppliedTables(sessions, options);
+  const prepared: PreparedTable[] = [];
+  for (const table of keyed) prepared.push(await prepareTable(sessions, table, snapshotAt, options));
+  const copied: TableCopyResult[] = [];
+  for (const table of prepared) {
+    const onCounts = (counts: RowCounts): void => options.onProgress(progressOf(table, counts.read));
+    copied.push(await copyTable(sessions, table, options.runId, onCounts));
+  }
+  await catalog.query('commit'); // the snapshot holds back the catalog's vacuum
+  failpoint('copy.beforeCommit');
+  await target.query('commit');
+  failpoint('copy.afterCommit');
+  return copied;
+}
+
+function progressOf({ mapping, keyTable: keys }: PreparedTable, rowsCopied: number): CopyProgress {
+  return { table: mapping.downstream, rowsKeyed: keys.rows, rowsCopied, rowsExpected: keys.rows };
+}
+
+/** Lets a report through now and then, and always the last one of a table. */
+function throttle(report: (progress: CopyProgress) => void): (progress: CopyProgress) => void {
+  let reportedAt = -Infinity;
+  return (progress) => {
+    const now = performance.now();
+    const isLast = progress.rowsCopied === progress.rowsExpected;
+    if (!isLast && now - reportedAt < copyProgressEveryMs) return;
+    reportedAt = now;
+    report(progress);
+  };
+}
+
+function assertNotInterrupted({ signal, media }: CopyOptions, cause: unknown = signal.reason): void {
+  if (!signal.aborted) return;
+  throw new FreshetError('COPY_INTERRUPTED', `The copy of ${media.name} was interrupted.`, {}, { cause });
 }
