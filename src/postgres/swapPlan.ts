@@ -5,6 +5,7 @@ import { readPart, type Part } from './marks.js';
 import { previousTableName } from './names.js';
 import type { Session } from './session.js';
 import { grantStatements, readGrants } from './shape/grants.js';
+import { readIndexes } from './shape/indexes.js';
 import type { SwappedTable } from './swapRecord.js';
 import {
   addKeyStatements,
@@ -73,11 +74,34 @@ function assertSameTable(plan: TempTablePlan, shape: TableShape): void {
   );
 }
 
+/** Names are given by position: an index that was renamed, or a plan that was made after it, must not give one index another's name. */
+async function assertSameIndexes(
+  session: Session,
+  plan: TempTablePlan,
+  shape: TableShape,
+  tempOid: number,
+): Promise<void> {
+  const liveByName = new Map(shape.indexes.map((index) => [index.name, index]));
+  const tempByName = new Map((await readIndexes(session, tempOid)).map((index) => [index.name, index]));
+  const wrong = plannedIndexes(plan).filter(
+    ({ liveName, tempName, definition }) =>
+      liveByName.get(liveName)?.definition !== definition ||
+      tempByName.get(tempName)?.definition !== definition,
+  );
+  if (wrong.length === 0) return;
+  const names = wrong.map(({ liveName }) => liveName).join(', ');
+  throw new FreshetError(
+    'SHAPE_DIFFERS',
+    `Indexes of ${plan.live.schema}.${plan.live.name} are not those that were built: ${names}.`,
+  );
+}
+
 async function prepareTable(session: Session, { plan, nextId }: SwapTable): Promise<PreparedTable> {
   const shape = await describeTable(session, plan.live);
   assertSameTable(plan, shape);
   await assertSameShape(session, plan);
   const tempOid = await findTempTable(session, plan);
+  await assertSameIndexes(session, plan, shape, tempOid);
   const indexes = plannedIndexes(plan);
   const swappedIndexes = planIndexNames(indexes, plan.runId, shape.oid);
   const previous = { schema: plan.live.schema, name: previousTableName(plan.live.name, plan.runId) };

@@ -4,6 +4,7 @@ import { countOrphans } from '../../../src/postgres/orphans.js';
 import type { Session } from '../../../src/postgres/session.js';
 import { swapTables, validateForeignKeys, type Blocker } from '../../../src/postgres/swap.js';
 import { describeTable } from '../../../src/postgres/tableShape.js';
+import { planTempTable } from '../../../src/postgres/tempTablePlan.js';
 import {
   buildTempTables,
   createApi,
@@ -116,6 +117,21 @@ describe('promotion', () => {
     await api.run('create index late on image (url, id); alter table image add check (id > 0)');
     const before = await observe(api);
     await expect(swapTables(swap)).rejects.toMatchObject({ code: 'SHAPE_DIFFERS' });
+    expect(await observe(api)).toEqual(before);
+  });
+
+  test('D29: an index that was renamed while the run went on never gets the name of another', async () => {
+    const api = await createApi(
+      `${imageAndList}; create index a on image (url, id); create index b on image (id, url)`,
+    );
+    const swap = await prepareRefresh(api, [image], { runId: 'run-1' });
+    await api.run('alter index a rename to c');
+    const before = await observe(api);
+    const shape = await describeTable(api.session, image);
+    const planned = { live: image, plan: planTempTable(shape, 'run-1'), nextId: null };
+    for (const tables of [swap.tables, [planned]]) {
+      await expect(swapTables({ ...swap, tables })).rejects.toMatchObject({ code: 'SHAPE_DIFFERS' });
+    }
     expect(await observe(api)).toEqual(before);
   });
 
