@@ -20,7 +20,7 @@ export function openSearchClient(urls: readonly string[]): SearchClient {
   });
 }
 
-export type ClusterHealth = 'green' | 'yellow' | 'red';
+type ClusterHealth = 'green' | 'yellow' | 'red';
 
 export interface ClusterDescription {
   readonly engine: Engine;

@@ -40,7 +40,7 @@ export async function countDocuments(
 }
 
 /** An answer of which a shard is missing is a wrong number, never a smaller right one. */
-export function assertAllShards({ failed, total }: ShardCounts, what: string): void {
+function assertAllShards({ failed, total }: ShardCounts, what: string): void {
   if (failed === 0) return;
   throw new FreshetError('SEARCH_UNREACHABLE', `${failed} of ${total} shards failed (${what}).`, { what });
 }
