@@ -54,22 +54,27 @@ function keptGenerations(
   );
 }
 
-/** Tables of the kept generations. What was live before the first refresh is no generation of ours, but the newest swap knows it. */
+/**
+ * Tables of the kept generations; with the previous one, what only the newest swap knows: the rows that it put aside because their records
+ * vanished, and what was live before the first refresh, which is no generation of ours.
+ */
 async function keptTables(
   context: RunContext,
   kept: readonly Generation[],
   keepPrevious: boolean,
 ): Promise<number[]> {
   const oids = kept.flatMap((generation) => Object.values(generation.tables));
+  if (!keepPrevious) return oids;
   const knowsPrevious = kept.some((generation) => generation.state === 'previous');
-  if (!keepPrevious || knowsPrevious) return oids;
-  const rows = await query<{ oid: string }>(
+  const rows = await query<{ previous: string[]; orphans: string[] }>(
     context,
-    `select jsonb_array_elements(record->'tables')->>'previousOid' as oid from
-       (select record from freshet.swaps where media = $1 order by swapped_at desc limit 1) newest`,
+    `select jsonb_path_query_array(record, '$.tables[*].previousOid') as previous,
+       jsonb_path_query_array(record, '$.orphans[*].keptOid') as orphans
+     from freshet.swaps where media = $1 order by swapped_at desc limit 1`,
     [context.run.media],
   );
-  return [...oids, ...rows.map((row) => Number(row.oid))];
+  const { previous = [], orphans = [] } = rows[0] ?? {};
+  return [...oids, ...orphans.map(Number), ...(knowsPrevious ? [] : previous.map(Number))];
 }
 
 async function deleteUnusedIndexes(context: RunContext, kept: readonly Generation[]): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { FreshetError } from '../../errors.js';
 import { ensureMarks } from '../../postgres/marks.js';
+import { rehearseTempTables } from '../../postgres/rehearsal.js';
 import { assertCarryable } from '../../postgres/tableShape.js';
 import { assertAliasUsable } from '../../search/aliases.js';
 import { describeCluster } from '../../search/client.js';
@@ -8,7 +9,7 @@ import { assertSuffix } from '../../search/names.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { RunContext } from '../context.js';
 import type { Step } from '../phase.js';
-import { describeLiveTables } from '../tables.js';
+import { describeLiveTables, tablesOf } from '../tables.js';
 
 /**
  * What would make the run fail later is found now, before anything is copied: features of tables that cannot be carried, aliases that are
@@ -19,7 +20,14 @@ export const preflight: Step<{ engine: string; version: string }> = async (conte
   await checkIndexNames(context);
   await context.withApi(async (session) => {
     const shapes = await describeLiveTables(session, context.definition.media);
-    if (!context.run.parameters.skipCopyData) assertCarryable(shapes);
+    if (!context.run.parameters.skipCopyData) {
+      assertCarryable(shapes);
+      const added = tablesOf(context.definition.media).map((mapping) => mapping.addedColumns);
+      await rehearseTempTables(
+        session,
+        shapes.map((shape, index) => ({ shape, addedColumns: added[index] ?? {} })),
+      );
+    }
     await ensureMarks(session);
   });
   return { engine, version };
