@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { exitStatus } from '../errors.js';
@@ -30,11 +33,13 @@ export function demoCommand(): Command {
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {
+  const terms = await writeDemoTerms();
   writeLine(pc.bold('1. Real parts: two Postgres servers and a search engine'));
   const services = await openServices({
     configFile: undefined,
     environment: 'local',
     embeddedFolder: options.folder ?? null,
+    env: { FRESHET_SENSITIVE_TERMS: terms.file, ...process.env },
     report: (line) => writeLine(`${pc.green('✓')} ${line}`),
     log: logLine,
   });
@@ -46,13 +51,24 @@ async function runDemo(options: DemoOptions): Promise<void> {
     writeLine(`\n${pc.bold('3. Two data refreshes')}`);
     const runs = await refreshBoth(services, false);
     writeSummary(await summarise(services, runs));
-    await writeExampleSearches(services, ['mountain', 'music', '"blue sky"']);
+    await writeExampleSearches(services, ['mountain', 'lighthouse']);
     process.exitCode = Math.max(exitStatus.done, ...runs.map(statusOfRun));
     failed = process.exitCode !== exitStatus.done;
   } finally {
+    await terms.remove();
     if (options.exit || failed) await services.close();
   }
   if (!options.exit && !failed) writeLookAround(services);
+}
+
+/** Harmless words that the generated titles have, so that the filtered indexes have something to hide. */
+const demoTerms = ['lighthouse', 'Frozen Mountain', 'teapot'];
+
+async function writeDemoTerms(): Promise<{ file: string; remove(): Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'freshet-demo-'));
+  const file = join(folder, 'terms.txt');
+  await writeFile(file, `${demoTerms.join('\n')}\n`);
+  return { file, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 
 /** How to look around while the parts stay up. */

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { exitStatus, FreshetError, messageOf } from '../errors.js';
+import { exitStatus, FreshetError } from '../errors.js';
 import { describeError } from '../refresh/phase.js';
 import type { Run } from '../state/runs.js';
 
@@ -7,6 +7,12 @@ import type { Run } from '../state/runs.js';
 export function formatCount(count: number): string {
   return Math.round(count).toLocaleString('en-US');
 }
+
+/** Tables without rules between rows and without colours of their own (a library's colours do not ask whether this is a terminal). */
+export const plainTable = {
+  chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  style: { head: [], border: [] },
+};
 
 export function writeLine(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -44,5 +50,3 @@ export function describeFailure(run: Run): string {
   const where = error.phase === null ? '' : ` in ${error.phase}`;
   return `${pc.red(run.state)}${where}: ${error.message} ${pc.dim(`(${error.code})`)}\n${pc.dim('→')} ${error.remedy}`;
 }
-
-export { messageOf };

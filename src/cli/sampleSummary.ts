@@ -8,7 +8,7 @@ import { listPhases } from '../state/phases.js';
 import { listChecks } from '../state/records.js';
 import { sumSlices } from '../state/slices.js';
 import type { Run } from '../state/runs.js';
-import { formatCount, writeLine } from './output.js';
+import { formatCount, plainTable, writeLine } from './output.js';
 import { durationMs } from './progressView.js';
 import type { CommandServices } from './services.js';
 
@@ -79,7 +79,7 @@ export function writeSummary(summaries: readonly RefreshSummary[]): void {
       'indexed/s',
     ],
     colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right', 'right', 'right', 'right'],
-    style: { head: ['bold'] },
+    ...plainTable,
   });
   for (const one of summaries) {
     table.push([
@@ -101,8 +101,11 @@ export async function writeExampleSearches(
   const search = openSearchClient((await services.resolve('local')).searchUrls);
   try {
     for (const media of Object.keys(services.config.environments['local']?.media ?? {})) {
-      const { alias } = findDefinition(services.config, ['local', media]).media.index;
-      for (const word of words) writeHits(alias, word, await searchTitles(search, alias, word));
+      const { alias, filteredAlias } = findDefinition(services.config, ['local', media]).media.index;
+      for (const word of words) {
+        for (const name of [alias, filteredAlias])
+          writeHits(name, word, await searchTitles(search, name, word));
+      }
     }
   } finally {
     await search.close();
@@ -111,5 +114,7 @@ export async function writeExampleSearches(
 
 function writeHits(alias: string, word: string, { total, titles }: TitleHits): void {
   const list = titles.map((title) => JSON.stringify(title)).join(', ');
-  writeLine(`${pc.dim('search')} ${alias} ${pc.bold(word)}: ${formatCount(total)} hits ${pc.dim(list)}`);
+  writeLine(
+    `${pc.dim('search')} ${alias.padEnd(15)} ${pc.bold(word.padEnd(10))} ${formatCount(total).padStart(6)} hits  ${pc.dim(list)}`,
+  );
 }

@@ -29,6 +29,8 @@ export interface ServicesOptions {
   readonly environment: string;
   /** Where embedded parts that this command starts keep their data; undefined = the configured folder, null = temporary. */
   readonly embeddedFolder?: string | null;
+  /** Environment variables; default: the process' own. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Told what is going on while parts start. */
   readonly report: (line: string) => void;
   /** Lines of the workers. */
@@ -37,11 +39,12 @@ export interface ServicesOptions {
 
 /** Opens everything. What is not running and has no URL is started, for `local` only. */
 export async function openServices(options: ServicesOptions): Promise<CommandServices> {
-  const config = await loadConfig({ cwd: process.cwd(), file: options.configFile, env: process.env });
+  const env = options.env ?? process.env;
+  const config = await loadConfig({ cwd: process.cwd(), file: options.configFile, env });
   environmentOf(config, options.environment);
   const parts = await findParts(config, options);
   try {
-    return await connectServices(config, options, parts);
+    return await connectServices(config, options, parts, env);
   } catch (error) {
     await parts.stop();
     throw error;
@@ -69,10 +72,11 @@ async function connectServices(
   config: Config,
   options: ServicesOptions,
   parts: UsedParts,
+  env: Readonly<Record<string, string | undefined>>,
 ): Promise<CommandServices> {
   const embedded: EmbeddedUrls | null =
     parts.urls === null ? null : { ...parts.urls, searchUrl: parts.urls.searchUrl ?? '' };
-  const resolve = (environment: string) => resolveEnvironment(config, environment, process.env, embedded);
+  const resolve = (environment: string) => resolveEnvironment(config, environment, env, embedded);
   const { stateUrl } = await resolve(options.environment);
   const state = await openState(stateUrl);
   await prepareState(stateUrl);
@@ -82,7 +86,7 @@ async function connectServices(
     state,
     resolve,
     stateUrl,
-    env: process.env,
+    env,
     closing: closing.signal,
     embedded: parts.urls,
     startedParts: parts.started,

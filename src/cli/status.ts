@@ -8,7 +8,7 @@ import { listPhases } from '../state/phases.js';
 import { listChecks } from '../state/records.js';
 import { listRuns, type Run } from '../state/runs.js';
 import { isOver } from '../state/words.js';
-import { describeFailure, formatCount, writeLine, writeNote } from './output.js';
+import { describeFailure, formatCount, plainTable, writeLine, writeNote } from './output.js';
 import { openServices, type CommandServices } from './services.js';
 
 /** `freshet status`: what runs, who holds which environment, how the last runs ended. */
@@ -56,7 +56,7 @@ async function writeStatus(
     writeLine(`${lease.environment} is held by run ${lease.runId} since ${lease.acquiredAt.toISOString()}`);
   const table = new Table({
     head: ['run', 'definition', 'state', 'phase', 'began', 'ended'],
-    style: { head: ['bold'] },
+    ...plainTable,
   });
   for (const run of runs) {
     table.push([
