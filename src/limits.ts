@@ -289,3 +289,6 @@ export const sampleRecordsMax = 100_000_000;
 
 /** The sample that everybody gets who does not ask for another one. */
 export const sampleSeed = 42;
+
+/** Rejected documents in a run's record as it is shown: the state has all of them. */
+export const rejectsShownMax = 1_000;

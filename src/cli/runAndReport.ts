@@ -1,7 +1,10 @@
 import pc from 'picocolors';
 import prettyMs from 'pretty-ms';
+import { rejectsShownMax } from '../limits.js';
 import { listPhases } from '../state/phases.js';
-import { listChecks, readCounts } from '../state/records.js';
+import { listChecks, listEvents, listRejects, readCounts } from '../state/records.js';
+import { listSlices } from '../state/slices.js';
+import { listWorkers } from '../state/workers.js';
 import { listUnfinishedRuns, type Run } from '../state/runs.js';
 import { endOnInterrupt, followRun, LocalOrchestrator } from './followRun.js';
 import { describeFailure, formatCount, statusOfRun, writeLine, writeNote } from './output.js';
@@ -65,20 +68,21 @@ async function reportRun(services: CommandServices, run: Run, json: boolean): Pr
   else writeNote(describeFailure(run));
 }
 
+/** The whole record of a run. */
 async function readRecord(services: CommandServices, run: Run) {
   const { state } = services;
-  const [phases, checks, before, after] = await Promise.all([
+  const [phases, slices, workers, checks, rejects, events, before, after] = await Promise.all([
     listPhases(state, run.id),
+    listSlices(state, run.id),
+    listWorkers(state, run.id),
     listChecks(state, run.id),
+    listRejects(state, run.id, rejectsShownMax),
+    listEvents(state, run.id, 0),
     readCounts(state, run.id, 'before'),
     readCounts(state, run.id, 'after'),
   ]);
-  return {
-    run,
-    phases: phases.map((phase) => ({ ...phase, durationMs: durationMs(phase) })),
-    checks,
-    counts: { before, after },
-  };
+  const timed = phases.map((phase) => ({ ...phase, durationMs: durationMs(phase) }));
+  return { run, phases: timed, slices, workers, checks, rejects, events, counts: { before, after } };
 }
 
 type RunRecord = Awaited<ReturnType<typeof readRecord>>;
