@@ -9,7 +9,7 @@ interface RefreshCommandOptions {
   readonly indexSuffix?: string;
   readonly skipCopyData: boolean;
   readonly allowConcurrent: boolean;
-  readonly recordLimit?: number | null;
+  readonly recordLimit?: number | 'none';
   readonly config?: string;
   readonly json: boolean;
 }
@@ -46,8 +46,9 @@ Exit status: 0 done, 1 failed, 2 refused by a check (nothing changed), 64 bad us
     .action(runRefresh);
 }
 
-function parseLimit(text: string): number | null {
-  if (text === 'none') return null;
+/** `none` stays a word: the option library takes null for a missing value. */
+function parseLimit(text: string): number | 'none' {
+  if (text === 'none') return text;
   const rows = Number(text.replaceAll(/[,_]/g, ''));
   if (Number.isInteger(rows) && rows > 0) return rows;
   throw new InvalidArgumentError('a whole number of rows above 0, or `none`.');
@@ -56,7 +57,8 @@ function parseLimit(text: string): number | null {
 async function runRefresh(words: string[], options: RefreshCommandOptions): Promise<void> {
   const config = await loadConfig({ cwd: process.cwd(), file: options.config, env: process.env });
   const definition = findDefinition(config, words);
-  const request: RefreshRequest = options;
+  const recordLimit = options.recordLimit === 'none' ? null : options.recordLimit;
+  const request: RefreshRequest = { ...options, recordLimit };
   await runAndReport({
     environment: definition.environment.name,
     configFile: options.config,
