@@ -35,8 +35,6 @@ export interface ColumnPlan {
   readonly kept: readonly KeptColumn[];
   /** Upstream columns that go nowhere. */
   readonly dropped: readonly string[];
-  /** Rows whose identifier a deleted-media table lists are left out. */
-  readonly leavesOutDeleted: boolean;
   /** Columns of the temp table that get their default. */
   readonly defaulted: readonly string[];
 }
@@ -57,6 +55,7 @@ export function planColumns(
   upstream: Relation,
   live: Relation,
 ): ColumnPlan {
+  assertKeyUnchanged(mapping);
   const sources = listSources(mapping, upstream);
   const target = listTargetColumns(mapping, live);
   const fed = new Set([...Object.keys(mapping.keptColumns), mapping.idColumn]);
@@ -85,7 +84,6 @@ export function planColumns(
     keyColumns: mapping.key,
     wide,
     kept,
-    leavesOutDeleted: mapping.deletedMediaTable !== null,
     dropped,
     defaulted,
   };
@@ -133,6 +131,16 @@ function assertColumns(
   }
 }
 
+/** A record is found again by the key that upstream gives: one that the copy changes would get a new id every time. */
+function assertKeyUnchanged(mapping: TableMapping): void {
+  const changed = mapping.addUrlSchemesTo.find((column) => mapping.key.includes(column));
+  if (changed === undefined) return;
+  throw new FreshetError(
+    'CONFIGURATION_INVALID',
+    `addUrlSchemesTo of ${mapping.downstream} names ${changed}, which is a key column: records would not keep their ids.`,
+  );
+}
+
 function assertFillable(
   defaulted: readonly string[],
   target: ReadonlyMap<string, RelationColumn>,
@@ -148,7 +156,8 @@ function upstreamNameOf(name: string, mapping: TableMapping): string {
   return Object.entries(mapping.renames).find(([, to]) => to === name)?.[0] ?? name;
 }
 
-function columnMissing(column: string, { called: table, database }: Relation): FreshetError {
+/** The error for a column that a side lacks. */
+export function columnMissing(column: string, { called: table, database }: Relation): FreshetError {
   return new FreshetError('COLUMN_MISSING', `${table} in the ${database} has no column ${column}.`, {
     column,
     table,

@@ -3,12 +3,21 @@ import { failpoint } from '../failpoints.js';
 import { copyProgressEveryMs } from '../limits.js';
 import { ensureMarks } from '../postgres/marks.js';
 import type { Session } from '../postgres/session.js';
+import { loadLists, recordLists, type AppliedList } from './appliedLists.js';
 import type { RowCounts } from './counts.js';
 import { copyTable, type CopySessions, type PreparedTable } from './copyTable.js';
-import { explainFailure } from './failures.js';
+import { explained, explainFailure } from './failures.js';
 import { endOlderAttempts, lockTables, openCopySession } from './fence.js';
 import { keySettings } from './keyJoin.js';
-import { keyTable, planTables, prepareTable, recordAppliedTables, type KeyedTable } from './prepareTables.js';
+import {
+  findIds,
+  listAppliedTables,
+  prepareTable,
+  planTables,
+  readKeys,
+  type JoinedTable,
+  type KeyedTable,
+} from './prepareTables.js';
 import { assertDifferentDatabases } from './sameDatabase.js';
 import { catalogSettings } from './scanQueries.js';
 import { destroySession } from './streams.js';
@@ -28,8 +37,7 @@ export type { CopyOptions, CopyProgress, CopyResult, CopiedMedia, TableCopyResul
 export async function copyMedia(options: CopyOptions): Promise<CopyResult> {
   const startedAt = performance.now();
   assertNotInterrupted(options);
-  await endOlderAttempts(options.catalogUrl, 'catalog', options.runId);
-  await endOlderAttempts(options.apiUrl, 'API database', options.runId);
+  await endAllOlderAttempts(options);
   const sessions = await openSessions(options);
   const all = Object.values(sessions) as Session[];
   const interrupt = (): void => all.forEach(destroySession);
@@ -40,11 +48,18 @@ export async function copyMedia(options: CopyOptions): Promise<CopyResult> {
     return { ...copied, seconds: (performance.now() - startedAt) / 1000 };
   } catch (error) {
     all.forEach(destroySession);
-    assertNotInterrupted(options, error);
+    // A backend in the middle of a sort would notice only when it writes. Where this fails, the next attempt does it.
+    await Promise.allSettled([endAllOlderAttempts(options)]);
+    assertNotInterrupted(options);
     throw explainFailure(error, { database: 'API database' });
   } finally {
     options.signal.removeEventListener('abort', interrupt);
   }
+}
+
+async function endAllOlderAttempts({ catalogUrl, apiUrl, runId }: CopyOptions): Promise<void> {
+  await explained('catalog', endOlderAttempts(catalogUrl, 'catalog', runId));
+  await explained('API database', endOlderAttempts(apiUrl, 'API database', runId));
 }
 
 async function openSessions({ catalogUrl, apiUrl, runId }: CopyOptions): Promise<CopySessions> {
@@ -69,16 +84,22 @@ async function copyInSnapshot(
   options: CopyOptions,
 ): Promise<Omit<CopyResult, 'seconds'>> {
   await assertDifferentDatabases(sessions.catalog, sessions.target);
-  const snapshotAt = await beginSnapshot(sessions.catalog);
+  const snapshotAt = await explained('catalog', beginSnapshot(sessions.catalog));
   const planned = await planTables(sessions, options);
+  await lockTables(
+    sessions.target,
+    planned.map((table) => table.mapping.downstream),
+  );
   for (const setting of keySettings) await sessions.keys.query(setting);
   const keyed: KeyedTable[] = [];
   for (const [position, table] of planned.entries()) {
-    keyed.push(await keyTable(sessions, table, position, options));
+    keyed.push(await readKeys(sessions, table, position, options));
   }
   await ensureMarks(sessions.target);
-  const tables = await fillTempTables(sessions, keyed, snapshotAt, options);
-  return { snapshotAt, tables };
+  const lists = await loadLists(sessions.keys, listAppliedTables(options));
+  const joined: JoinedTable[] = [];
+  for (const table of keyed) joined.push(await findIds(sessions, table, lists));
+  return { snapshotAt, tables: await fillTempTables(sessions, joined, lists, snapshotAt, options) };
 }
 
 /** One snapshot for all tables: the next one would belong to another state of the catalog. */
@@ -91,28 +112,28 @@ async function beginSnapshot(catalog: Session): Promise<Date> {
   return row.at;
 }
 
-/** The transaction that makes and fills the temp tables: readers see all of them complete, or none. */
+/**
+ * The transaction that makes and fills the temp tables: all of them appear complete, or none. It lasts as long as the copy and therefore
+ * touches no table that the API reads or writes.
+ */
 async function fillTempTables(
   sessions: CopySessions,
-  keyed: readonly KeyedTable[],
+  joined: readonly JoinedTable[],
+  lists: readonly AppliedList[],
   snapshotAt: Date,
   options: CopyOptions,
 ): Promise<TableCopyResult[]> {
   const { catalog, target } = sessions;
   await target.query('begin');
-  await lockTables(
-    target,
-    keyed.map((table) => table.mapping),
-  );
-  await recordAppliedTables(sessions, options);
+  await recordLists(sessions, options.runId, lists);
   const prepared: PreparedTable[] = [];
-  for (const table of keyed) prepared.push(await prepareTable(sessions, table, snapshotAt, options));
+  for (const table of joined) prepared.push(await prepareTable(target, table, snapshotAt, options));
   const copied: TableCopyResult[] = [];
   for (const table of prepared) {
     const onCounts = (counts: RowCounts): void => options.onProgress(progressOf(table, counts.read));
-    copied.push(await copyTable(sessions, table, options.runId, onCounts));
+    copied.push(await copyTable(sessions, table, onCounts));
   }
-  await catalog.query('commit'); // the snapshot holds back the catalog's vacuum
+  await explained('catalog', catalog.query('commit')); // the snapshot holds back the catalog's vacuum
   failpoint('copy.beforeCommit');
   await target.query('commit');
   failpoint('copy.afterCommit');
@@ -135,7 +156,12 @@ function throttle(report: (progress: CopyProgress) => void): (progress: CopyProg
   };
 }
 
-function assertNotInterrupted({ signal, media }: CopyOptions, cause: unknown = signal.reason): void {
+function assertNotInterrupted({ signal, media }: CopyOptions): void {
   if (!signal.aborted) return;
-  throw new FreshetError('COPY_INTERRUPTED', `The copy of ${media.name} was interrupted.`, {}, { cause });
+  throw new FreshetError(
+    'COPY_INTERRUPTED',
+    `The copy of ${media.name} was interrupted.`,
+    {},
+    { cause: signal.reason },
+  );
 }

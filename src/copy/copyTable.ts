@@ -3,8 +3,8 @@ import type { TableMapping, TagRules } from '../config/types.js';
 import { quoteIdentifier, quoteQualified, type QualifiedName } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/session.js';
 import { zeroCounts, type RowCounts } from './counts.js';
-import { explainFailure } from './failures.js';
-import { loadDeleted, openKeyJoin, type KeyTable } from './keyJoin.js';
+import { explained, explainFailure } from './failures.js';
+import { openJoinedKeys, type KeyTable } from './keyJoin.js';
 import { buildRowRewriter } from './rowRewriter.js';
 import { planSettings, selectRows } from './scanQueries.js';
 import { SentRows } from './sentRows.js';
@@ -33,19 +33,15 @@ export interface PreparedTable {
 export async function copyTable(
   sessions: CopySessions,
   table: PreparedTable,
-  runId: string,
   onCounts: (counts: RowCounts) => void,
 ): Promise<TableCopyResult> {
   const startedAt = performance.now();
   const { mapping, keyTable, firstNewId } = table;
-  if (mapping.deletedMediaTable !== null) {
-    await loadDeleted(sessions, keyTable, { runId, relation: mapping.deletedMediaTable });
-  }
   const counts = zeroCounts();
   const { plan } = keyTable.scan;
   const sent = new SentRows(1 + plan.kept.length, plan.narrow.length);
-  await sessions.catalog.query(planSettings(keyTable.scan));
-  const joined = openKeyJoin(sessions.keys, keyTable, mapping.idColumn);
+  await explained('catalog', sessions.catalog.query(planSettings(keyTable.scan)));
+  const joined = openJoinedKeys(sessions.keys, keyTable);
   const rows = openCopyOut(sessions.catalog, 'catalog', selectRows(keyTable.scan));
   const target = openCopyIn(sessions.target, copyStatement(table));
   const zipped = zipRows(rows, joined, {

@@ -21,10 +21,13 @@ interface PostgresError extends Error {
 export function explainFailure(error: unknown, context: FailureContext): FreshetError {
   if (error instanceof FreshetError) return error;
   const { database } = context;
-  if (!isPostgresError(error) || isSessionEnd(error.code)) {
+  if (isSessionEnd(error)) {
     return wrap('SESSION_LOST', `The connection to the ${database} broke: ${messageOf(error)}`, error, {
       database,
     });
+  }
+  if (!isPostgresError(error)) {
+    return wrap('INTERNAL', `The copy failed unexpectedly: ${messageOf(error)}`, error, {});
   }
   if (error.code === '53100') {
     return wrap('NO_SPACE', `The ${database} has no space left: ${error.message}`, error, { database });
@@ -42,15 +45,14 @@ export function explainFailure(error: unknown, context: FailureContext): Freshet
 }
 
 function valueRefused(error: PostgresError, row: number, context: FailureContext): FreshetError {
-  const column =
-    error.column ?? /, column (.+?)(: "|: null input|$)/.exec(error.where ?? '')?.[1] ?? '(unknown)';
+  const column = error.column ?? /, column (.+?)(: "|: null input|$)/.exec(error.where ?? '')?.[1] ?? null;
   const key = context.keyOfRow?.(row) ?? null;
   const table = context.table ?? '';
   return wrap(
     'COPY_VALUE_REFUSED',
-    `${table} in the ${context.database} refused the ${column} of the record ${key ?? `in row ${row}`}: ${error.message}`,
+    `${table} in the ${context.database} refused ${column === null ? 'a value' : `the ${column}`} of the record ${key ?? `in row ${row}`}: ${error.message}`,
     error,
-    { database: context.database, table, column, key, row },
+    { database: context.database, table, column: column ?? '(not named)', key, row },
   );
 }
 
@@ -67,7 +69,18 @@ function isPostgresError(error: unknown): error is PostgresError {
   return error instanceof Error && /^[0-9A-Z]{5}$/.test(String((error as { code?: unknown }).code));
 }
 
-/** Connection exceptions, and a server that ended the session. */
-function isSessionEnd(code: string): boolean {
-  return code.startsWith('08') || code.startsWith('57P') || code === 'EPIPE';
+/** Connection exceptions, a server that ended the session, a socket that broke. */
+function isSessionEnd(error: unknown): boolean {
+  const code = String((error as { code?: unknown }).code);
+  if (isPostgresError(error)) return code.startsWith('08') || code.startsWith('57P') || code === 'EPIPE';
+  return /^(ECONN|ETIMEDOUT|ERR_STREAM_)/.test(code) || /\bconnection\b/i.test(messageOf(error));
+}
+
+/** Waits for `work` on a database; what it throws names the database. */
+export async function explained<T>(database: DatabaseName, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw explainFailure(error, { database });
+  }
 }

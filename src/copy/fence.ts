@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { FreshetError } from '../errors.js';
 import { backendEndTimeoutMs, copyLockTimeoutMs, identifierBytesMax } from '../limits.js';
-import type { TableMapping } from '../config/types.js';
 import { openSession, withSession, type Session } from '../postgres/session.js';
 import type { DatabaseName } from './failures.js';
 
@@ -39,12 +38,15 @@ export function openCopySession(url: string, database: DatabaseName, runId: stri
   return openSession(url, { applicationName: copyApplicationName(runId), called: database });
 }
 
-/** Takes the advisory locks of the tables until the transaction ends: two copies into one table never run at once. Throws COPY_LOCKED. */
-export async function lockTables(session: Session, tables: readonly TableMapping[]): Promise<void> {
-  await session.query(`set local lock_timeout = ${copyLockTimeoutMs}`);
-  for (const name of tables.map((table) => table.downstream).sort()) {
+/**
+ * Takes the advisory locks of the tables until the session ends: two copies into one table never run at once. In the order of their names, so
+ * that two copies never wait for each other. Throws COPY_LOCKED.
+ */
+export async function lockTables(session: Session, tables: readonly string[]): Promise<void> {
+  await session.query(`set lock_timeout = ${copyLockTimeoutMs}`);
+  for (const name of [...tables].sort()) {
     try {
-      await session.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`freshet.copy ${name}`]);
+      await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [`freshet.copy ${name}`]);
     } catch (error) {
       if ((error as { code?: unknown }).code !== '55P03') throw error;
       throw new FreshetError(
@@ -55,5 +57,5 @@ export async function lockTables(session: Session, tables: readonly TableMapping
       );
     }
   }
-  await session.query('set local lock_timeout = 0');
+  await session.query('set lock_timeout = 0');
 }

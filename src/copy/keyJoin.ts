@@ -4,7 +4,8 @@ import { FreshetError } from '../errors.js';
 import { keyJoinWorkMemMb, namedKeysMax } from '../limits.js';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/session.js';
-import { identifierColumn, type ColumnPlan, type PlannedColumn } from './columnPlan.js';
+import type { AppliedList } from './appliedLists.js';
+import { identifierColumn, type ColumnPlan, type KeptColumn, type PlannedColumn } from './columnPlan.js';
 import { isUniqueBy, type Relation } from './relations.js';
 import { selectKeys, textTypes, type Scan } from './scanQueries.js';
 import { openCopyIn, openCopyOut } from './streams.js';
@@ -12,16 +13,19 @@ import { openCopyIn, openCopyOut } from './streams.js';
 /**
  * Ids are kept by a *narrow* join in the API database: the catalog's keys, in the order of its scan, go to a TEMP table there, are joined
  * with the live rows, sorted back by ctid and read beside the wide scan. Everything is sequential and nothing wide is sorted or hashed; memory
- * is flat (1.3–1.4 × a raw copy of 2 million rows, measured 2026-11-23; a join on the wide rows would spill 1 TB at 900 million).
+ * is flat (1.3–1.4 × a raw copy of 2 million rows, measured 2026-11-23; a join on the wide rows would spill 1 TB at 900 million). The
+ * joined rows are kept in a TEMP table instead of being streamed, so that no lock on the live table lasts as long as the copy.
  */
 export interface KeyTable {
   readonly scan: Scan;
   readonly live: Relation;
-  /** Qualified and quoted. */
-  readonly name: string;
-  readonly deletedName: string;
+  /** Ends the names of its TEMP tables. */
+  readonly position: number;
   readonly rows: number;
 }
+
+const keysName = ({ position }: Pick<KeyTable, 'position'>): string => `pg_temp.keys_${position}`;
+const joinedName = ({ position }: Pick<KeyTable, 'position'>): string => `pg_temp.joined_${position}`;
 
 /** First pass: reads the keys of the scan into a TEMP table of `keys`. Throws NULL_KEYS or DUPLICATE_KEYS. */
 export async function loadKeys(
@@ -32,7 +36,7 @@ export async function loadKeys(
   onRows: (rows: number) => void,
 ): Promise<KeyTable> {
   const { keys } = sessions;
-  const name = `pg_temp.keys_${position}`;
+  const name = keysName({ position });
   const fields = scan.plan.narrow.map((column, i) => `${fieldName(i)} ${keyType(column, live)}`);
   // Made in the transaction that fills it: COPY then never goes back to an earlier page with room, so ctid is the order of the scan.
   await keys.query('begin');
@@ -40,7 +44,7 @@ export async function loadKeys(
   const rows = await pourKeys(sessions, scan, name, onRows);
   await keys.query('commit');
   await keys.query(`analyze ${name}`);
-  const table: KeyTable = { scan, live, name, deletedName: `pg_temp.deleted_${position}`, rows };
+  const table: KeyTable = { scan, live, position, rows };
   await assertKeysFilled(keys, table);
   await assertKeysUnique(keys, table);
   return table;
@@ -75,64 +79,56 @@ function countLines(chunk: Buffer): number {
   return lines;
 }
 
-/** Fills the TEMP table of identifiers to leave out with exactly those that the target's transaction recorded as applied. */
-export async function loadDeleted(
-  sessions: { readonly target: Session; readonly keys: Session },
+/**
+ * Joins the keys with the live rows, in the order of the scan: the narrow fields as the catalog gave them, whether `deleted` lists the record,
+ * the live id (null = new), the kept columns.
+ */
+export async function joinKeys(
+  keys: Session,
   table: KeyTable,
-  applied: { readonly runId: string; readonly relation: string },
+  idColumn: string,
+  deleted: AppliedList | null,
 ): Promise<void> {
-  const bare = table.deletedName.replace('pg_temp.', '');
-  await sessions.keys.query(`create temp table ${bare} (identifier uuid not null)`);
-  const where = `run_id = ${quoteLiteral(applied.runId)} and relation = ${quoteLiteral(applied.relation)}`;
-  const source = openCopyOut(
-    sessions.target,
-    'API database',
-    `select identifier from freshet.applied where ${where}`,
+  const { plan } = table.scan;
+  const id = `l.${quoteIdentifier(idColumn)}`;
+  const narrow = plan.narrow.map((_, i) => `k.${fieldName(i)}`);
+  const kept = plan.kept.map((column, i) => `${keptValue(column, id)} as kept_${i}`);
+  const isDeleted = deleted === null ? 'false' : 'd.identifier is not null';
+  const fields = [...narrow, `${isDeleted} as is_deleted`, `${id} as live_id`, ...kept].join(', ');
+  await keys.query(
+    `create temp table joined_${table.position} as select ${fields} from ${joinedTables(table, deleted)} order by k.ctid`,
   );
-  await pipeline(source, openCopyIn(sessions.keys, `copy ${table.deletedName} from stdin`));
-  await sessions.keys.query(`analyze ${table.deletedName}`);
+  await keys.query(`drop table ${keysName(table)}`);
 }
 
-/**
- * Starts the join. Its lines: the narrow fields as the catalog gave them, `t` where the record is deleted, the live id (`\N` = new), the
- * kept columns; in the order of the scan.
- */
-export function openKeyJoin(keys: Session, table: KeyTable, idColumn: string): Readable {
-  const { plan } = table.scan;
-  const narrow = plan.narrow.map((_, i) => `k.${fieldName(i)}`);
-  const kept = plan.kept.map((column) => {
-    const byDefault = `cast(${quoteLiteral(column.default)} as ${column.type})`;
-    if (!column.isLive) return byDefault;
-    return `case when l.${quoteIdentifier(idColumn)} is null then ${byDefault} else l.${quoteIdentifier(column.name)} end`;
-  });
-  const fields = [...narrow, deletedFlag(plan), `l.${quoteIdentifier(idColumn)}`, ...kept];
-  return openCopyOut(
-    keys,
-    'API database',
-    `select ${fields.join(', ')} from ${joinedTables(table)} order by k.ctid`,
-  );
+/** Starts reading the joined keys, in the order of the scan. */
+export function openJoinedKeys(keys: Session, table: KeyTable): Readable {
+  return openCopyOut(keys, 'API database', `select * from ${joinedName(table)}`);
 }
 
 /** How many records would get a new id. */
-export async function countNew(keys: Session, table: KeyTable, idColumn: string): Promise<bigint> {
+export async function countNew(keys: Session, table: KeyTable): Promise<bigint> {
   const { rows } = await keys.query<{ count: string }>(
-    `select count(*) from ${joinedTables(table)} where l.${quoteIdentifier(idColumn)} is null and not (${deletedFlag(table.scan.plan)})`,
+    `select count(*) from ${joinedName(table)} where live_id is null and not is_deleted`,
   );
   return BigInt(rows[0]?.count ?? 0);
 }
 
-function joinedTables({ name, live, deletedName, scan: { plan } }: KeyTable): string {
-  const byKey = plan.keyColumns.map((column) => equalKeys(plan, live, column)).join(' and ');
-  const joined = `${name} k left join ${quoteQualified(live.name)} l on ${byKey}`;
-  if (!plan.leavesOutDeleted) return joined;
-  const identifier = plan.narrow.find((column) => column.name === identifierColumn);
-  const cast = identifier !== undefined && keyType(identifier, live) === 'uuid' ? '' : '::text';
-  const field = `k.${fieldOf(plan, identifierColumn)}`;
-  return `${joined} left join ${deletedName} d on d.identifier${cast} = ${field}${cast}`;
+function keptValue(column: KeptColumn, id: string): string {
+  const byDefault = `cast(${quoteLiteral(column.default)} as ${column.type})`;
+  if (!column.isLive) return byDefault;
+  return `case when ${id} is null then ${byDefault} else l.${quoteIdentifier(column.name)} end`;
 }
 
-function deletedFlag(plan: ColumnPlan): string {
-  return plan.leavesOutDeleted ? 'd.identifier is not null' : 'false';
+function joinedTables(table: KeyTable, deleted: AppliedList | null): string {
+  const { plan } = table.scan;
+  const byKey = plan.keyColumns.map((column) => equalKeys(plan, table.live, column)).join(' and ');
+  const joined = `${keysName(table)} k left join ${quoteQualified(table.live.name)} l on ${byKey}`;
+  if (deleted === null) return joined;
+  const identifier = plan.narrow.find((column) => column.name === identifierColumn);
+  const cast = identifier !== undefined && keyType(identifier, table.live) === 'uuid' ? '' : '::text';
+  const field = `k.${fieldOf(plan, identifierColumn)}`;
+  return `${joined} left join ${deleted.tempName} d on d.identifier${cast} = ${field}${cast}`;
 }
 
 function equalKeys(plan: ColumnPlan, live: Relation, column: string): string {
@@ -169,7 +165,7 @@ async function assertKeysFilled(keys: Session, table: KeyTable): Promise<void> {
   const isNull = nullable.map((column) => `${fieldOf(plan, column.name)} is null`).join(' or ');
   const { rows } = await keys.query<{ key: string; count: string }>(
     `select concat_ws(', ', ${plan.narrow.map(({ name }) => `coalesce(${fieldOf(plan, name)}::text, 'null')`).join(', ')}) as key,
-      count(*) over () as count from ${table.name} where ${isNull} limit ${namedKeysMax}`,
+      count(*) over () as count from ${keysName(table)} where ${isNull} limit ${namedKeysMax}`,
   );
   if (rows.length === 0) return;
   const names = nullable.map(({ name }) => name).join(', ');
@@ -187,7 +183,7 @@ async function assertKeysUnique(keys: Session, table: KeyTable): Promise<void> {
     .filter(({ name }) => plan.keyColumns.includes(name))
     .map((column) => column.source?.name ?? '');
   if (!isUniqueBy(upstream, upstreamColumns)) {
-    await assertNoDuplicates(keys, table.name, keyFields(table), upstream);
+    await assertNoDuplicates(keys, keysName(table), keyFields(table), upstream);
   }
   if (!isUniqueBy(table.live, plan.keyColumns)) {
     const columns = plan.keyColumns.map(quoteIdentifier);

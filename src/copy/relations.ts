@@ -1,4 +1,5 @@
 import { FreshetError } from '../errors.js';
+import { explained, type DatabaseName } from './failures.js';
 import { parseQualifiedName, type QualifiedName } from '../postgres/identifiers.js';
 import type { Session } from '../postgres/session.js';
 
@@ -20,7 +21,7 @@ export interface Relation {
   readonly name: QualifiedName;
   /** As the configuration calls it. */
   readonly called: string;
-  readonly database: 'catalog' | 'API database';
+  readonly database: DatabaseName;
   /** Two scans in one snapshot give the rows in the same order without being told to: a table, not a view. */
   readonly hasScanOrder: boolean;
   readonly columns: ReadonlyMap<string, RelationColumn>;
@@ -49,11 +50,15 @@ where i.indrelid = $1 and i.indisunique and i.indisvalid and i.indpred is null a
   and (c.relkind = 'p' or not c.relhassubclass)`;
 
 /** Reads columns, kind and keys of a table or view. Throws TABLE_MISSING. */
-export async function describeRelation(
+export function describeRelation(
   session: Session,
   called: string,
-  database: Relation['database'],
+  database: DatabaseName,
 ): Promise<Relation> {
+  return explained(database, readRelation(session, called, database));
+}
+
+async function readRelation(session: Session, called: string, database: DatabaseName): Promise<Relation> {
   const name = parseQualifiedName(called);
   const found = await session.query<{ oid: number; has_scan_order: boolean; rows_estimated: number }>(
     relationQuery,
@@ -74,7 +79,7 @@ export async function describeRelation(
   };
 }
 
-function tableMissing(table: string, database: Relation['database']): FreshetError {
+function tableMissing(table: string, database: DatabaseName): FreshetError {
   return new FreshetError('TABLE_MISSING', `There is no table or view ${table} in the ${database}.`, {
     table,
     database,

@@ -146,6 +146,8 @@ function callHook(before: readonly (string | null)[], hook: Hook): TransformRow 
     throw hookFailed(hook, before, `threw: ${messageOf(error)}`, error);
   }
   if (after === null) return null;
+  if (after instanceof Promise)
+    throw hookFailed(hook, before, 'gave a promise; it must give its row at once');
   if (typeof after !== 'object') throw hookFailed(hook, before, 'gave no row; a row or null is possible');
   const unknown = Object.keys(after).find((name) => !hook.names.includes(name));
   if (unknown !== undefined)

@@ -4,10 +4,12 @@ import type { Session } from '../postgres/session.js';
 import { explainFailure, type DatabaseName } from './failures.js';
 
 /** Starts `copy (…) to stdout`. The stream ends with a FreshetError where the statement fails, also when nobody reads it yet. */
-export function openCopyOut(session: Session, database: DatabaseName, query: string): Readable {
-  const stream = session.query(copyTo(`copy (${query}) to stdout`));
+export function openCopyOut(session: Session, database: DatabaseName, select: string): Readable {
+  const stream = session.query(copyTo(`copy (${select}) to stdout`));
   // pg-copy-streams only emits an error: who begins to read later would wait for ever.
-  stream.on('error', (error) => stream.destroy(explainFailure(error, { database })));
+  const query = stream as unknown as { handleError(error: Error): void };
+  query.handleError = (error) => void stream.destroy(explainFailure(error, { database }));
+  stream.on('error', () => undefined);
   return stream;
 }
 
