@@ -5,31 +5,32 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { exitStatus } from '../errors.js';
 import { sampleRecordsDefault, sampleSeed } from '../limits.js';
-import { endOnInterrupt } from './followRun.js';
-import { parseRecords } from './loadSampleData.js';
+import { endOnInterrupt, stayUntilStopped } from './followRun.js';
+import { addExamples, parseRecords } from './options.js';
 import { statusOfRun, writeLine } from './output.js';
 import { describeParts } from './parts.js';
 import { logLine } from './runAndReport.js';
-import { loadSample, refreshBoth } from './sampleRuns.js';
+import { finishInterrupted, loadSample, refreshBoth } from './sampleRuns.js';
 import { summarise, writeExampleSearches, writeSummary } from './sampleSummary.js';
 import { openServices, type CommandServices } from './services.js';
 
 interface DemoOptions {
   readonly records: number;
-  readonly exit: boolean;
+  readonly exit?: boolean;
   readonly folder?: string;
 }
 
 /** `freshet demo`: real parts, sample data, both refreshes, and how to look around. */
 export function demoCommand(): Command {
-  return new Command('demo')
+  const command = new Command('demo')
     .description(
       'start real databases and a search engine here, fill them with sample data, run both refreshes',
     )
     .option('--records <count>', 'records of each media type', parseRecords, sampleRecordsDefault)
-    .option('--exit', 'end when the refreshes are over, instead of staying up to be looked at', false)
+    .option('--exit', 'end when the refreshes are over, instead of staying up to be looked at')
     .option('--folder <folder>', 'keep the data there (default: a temporary folder, removed at the end)')
     .action(runDemo);
+  return addExamples(command, 'freshet demo', 'freshet demo --records 100,000 --exit');
 }
 
 async function runDemo(options: DemoOptions): Promise<void> {
@@ -43,9 +44,10 @@ async function runDemo(options: DemoOptions): Promise<void> {
     report: (line) => writeLine(`${pc.green('✓')} ${line}`),
     log: logLine,
   });
-  endOnInterrupt(services, 'freshet demo');
+  endOnInterrupt(services, 'Begin again with: freshet demo');
   let failed = true;
   try {
+    await finishInterrupted(services, false);
     writeLine(`\n${pc.bold('2. Sample data in the catalog')}`);
     await loadSample(services, { records: options.records, seed: sampleSeed, csv: {}, json: false });
     writeLine(`\n${pc.bold('3. Two data refreshes')}`);
@@ -56,9 +58,12 @@ async function runDemo(options: DemoOptions): Promise<void> {
     failed = process.exitCode !== exitStatus.done;
   } finally {
     await terms.remove();
-    if (options.exit || failed) await services.close();
+    if (options.exit === true || failed) await services.close();
   }
-  if (!options.exit && !failed) writeLookAround(services);
+  if (options.exit || failed) return;
+  disarm();
+  writeLookAround(services);
+  stayUntilStopped(() => services.close());
 }
 
 /** Harmless words that the generated titles have, so that the filtered indexes have something to hide. */
@@ -85,6 +90,4 @@ curl '${search}/_cat/indices/image*,audio*?v'
 curl '${search}/image/_search?q=title:mountain&size=3&pretty'
 npx freshet refresh local image      ${pc.dim('# again: ids stay, one generation back is kept')}
 npx freshet status`);
-  // Nothing else keeps the process alive: the servers run in their own.
-  setInterval(() => undefined, 60_000);
 }

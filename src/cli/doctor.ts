@@ -10,22 +10,24 @@ import {
 import type { Config } from '../config/types.js';
 import { findRunningParts } from '../embedded/parts.js';
 import { exitStatus } from '../errors.js';
+import { addExamples, configOption, jsonOption } from './options.js';
 import { runDoctor, type DoctorUrls, type Finding } from '../refresh/doctor.js';
 import { attempt } from '../refresh/doctor/finding.js';
 
 /** `freshet doctor`: looks at everything that a refresh needs and says what to do. Changes nothing. */
 export function doctorCommand(): Command {
-  return new Command('doctor')
+  const command = new Command('doctor')
     .description('check connections, rights, versions, tables, names and leftovers, and say what to do')
     .argument('[environment]', 'environment (default: every one whose URLs are set)')
-    .option('--config <file>', 'configuration file (default: freshet.config.{ts,js,mjs,json,yaml,yml})')
-    .option('--json', 'one JSON object', false)
+    .addOption(configOption())
+    .addOption(jsonOption())
     .action(showFindings);
+  return addExamples(command, 'freshet doctor', 'freshet doctor production');
 }
 
 async function showFindings(
   environment: string | undefined,
-  options: { config?: string; json: boolean },
+  options: { config?: string; json?: boolean },
 ): Promise<void> {
   const config = await loadConfig({ cwd: process.cwd(), file: options.config, env: process.env });
   const names = environment === undefined ? listUsedEnvironments(config) : [environment];

@@ -2,18 +2,19 @@ import { Command } from 'commander';
 import { filteredIndexId, findFilteredIndexDefinition } from '../config/definitions.js';
 import { loadConfig } from '../config/load.js';
 import { startFilteredIndex } from '../refresh/startRun.js';
+import { addExamples, configOption, jsonOption } from './options.js';
 import { runAndReport } from './runAndReport.js';
 
 interface FilteredIndexCommandOptions {
   readonly originSuffix?: string;
   readonly destinationSuffix?: string;
   readonly config?: string;
-  readonly json: boolean;
+  readonly json?: boolean;
 }
 
 /** `freshet filtered-index`: rebuilds the filtered index of the live index and promotes it alone. */
 export function filteredIndexCommand(): Command {
-  return new Command('filtered-index')
+  const command = new Command('filtered-index')
     .description('rebuild the filtered index of the live index and promote it alone')
     .argument('<definition...>', '`local_create_filtered_image_index`, or `local image`')
     .option('--origin-suffix <suffix>', 'suffix of the index that it is built from (default: the live one)')
@@ -21,9 +22,14 @@ export function filteredIndexCommand(): Command {
       '--destination-suffix <suffix>',
       'suffix of the new filtered index (default: a uuid without hyphens)',
     )
-    .option('--config <file>', 'configuration file (default: freshet.config.{ts,js,mjs,json,yaml,yml})')
-    .option('--json', 'one JSON object on stdout', false)
+    .addOption(configOption())
+    .addOption(jsonOption())
     .action(runFilteredIndex);
+  return addExamples(
+    command,
+    'freshet filtered-index local image',
+    'freshet filtered-index production_create_filtered_audio_index',
+  );
 }
 
 async function runFilteredIndex(words: string[], options: FilteredIndexCommandOptions): Promise<void> {
@@ -32,7 +38,7 @@ async function runFilteredIndex(words: string[], options: FilteredIndexCommandOp
   await runAndReport({
     environment: definition.environment.name,
     configFile: options.config,
-    json: options.json,
+    json: options.json === true,
     resumeWith: `freshet filtered-index ${words.join(' ')}`,
     title: filteredIndexId(definition),
     definitionId: filteredIndexId(definition),

@@ -8,6 +8,7 @@ import { listPhases } from '../state/phases.js';
 import { listEvents } from '../state/records.js';
 import { findRun, listUnfinishedRuns, type Run } from '../state/runs.js';
 import { isOver } from '../state/words.js';
+import { OrchestratorWatch } from './orchestratorWatch.js';
 import { writeNote } from './output.js';
 import { createProgressView, describeEvent } from './progressView.js';
 import type { CommandServices } from './services.js';
@@ -18,11 +19,14 @@ import type { CommandServices } from './services.js';
  */
 export class LocalOrchestrator {
   private engine: Engine | null = null;
+  private readonly watch: OrchestratorWatch;
 
   constructor(
     private readonly services: CommandServices,
     private readonly environment: string,
-  ) {}
+  ) {
+    this.watch = new OrchestratorWatch(services.state);
+  }
 
   /** Becomes the orchestrator where this is `local` and nobody else is. */
   async take(): Promise<void> {
@@ -33,6 +37,11 @@ export class LocalOrchestrator {
       );
       process.exit(exitStatus.failed);
     });
+  }
+
+  /** Where another process executes runs: throws when there is none for too long. A run that nobody executes would be followed for ever. */
+  async assertPresent(runId: string): Promise<void> {
+    if (this.environment !== 'local') await this.watch.look(runId);
   }
 
   /** Waits until no run of others is under way in this process, then stops taking work. */
@@ -60,6 +69,7 @@ export async function followRun(
   try {
     for (;;) {
       await orchestrator.take();
+      await orchestrator.assertPresent(runId);
       const run = await findRun(services.state, runId);
       if (run === null) throw new Error(`run ${runId} has vanished from the state database`);
       for (const event of await listEvents(services.state, runId, lastEvent)) {
@@ -76,16 +86,17 @@ export async function followRun(
   }
 }
 
-/** Ctrl-C: leaves the run where it is, to be resumed, and stops what this command started. */
-export function endOnInterrupt(services: CommandServices, resumeWith: string): void {
+/**
+ * Ctrl-C: leaves the run where it is, and stops what this command started.
+ * @param whatNow what becomes of the run, and the command that goes on.
+ */
+export function endOnInterrupt(services: CommandServices, whatNow: string): void {
   let interrupted = false;
   const interrupt = (): void => {
     if (interrupted) process.exit(exitStatus.interrupted);
     interrupted = true;
     services.beginClosing();
-    writeNote(
-      `\n${pc.yellow('interrupted')}: nothing that is live was changed by that. The run goes on with: ${resumeWith}`,
-    );
+    writeNote(`\n${pc.yellow('interrupted')}: nothing that is live was changed by that. ${whatNow}`);
     services
       .close()
       .catch((error: unknown) => writeNote(String(error)))
@@ -93,4 +104,25 @@ export function endOnInterrupt(services: CommandServices, resumeWith: string): v
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  return () => {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  };
+}
+
+/** Stays up until Ctrl-C or SIGTERM, then stops what this command started and ends with status 0. */
+export function stayUntilStopped(close: () => Promise<void>): void {
+  const stop = (): void => {
+    writeNote('\nstopping');
+    close()
+      .then(() => process.exit(exitStatus.done))
+      .catch((error: unknown) => {
+        writeNote(String(error));
+        process.exit(exitStatus.failed);
+      });
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  // Nothing else keeps the process alive: the servers run in their own.
+  setInterval(() => undefined, 60_000);
 }

@@ -1,11 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { exitStatus, FreshetError } from '../errors.js';
-import { sampleRecordsDefault, sampleRecordsMax, sampleSeed } from '../limits.js';
+import { sampleRecordsDefault, sampleSeed } from '../limits.js';
 import { endOnInterrupt } from './followRun.js';
-import { statusOfRun, writeLine, writeNote } from './output.js';
+import { addExamples, configOption, jsonOption, parseRecords } from './options.js';
+import { statusOfRun, writeJson, writeNote } from './output.js';
 import { logLine } from './runAndReport.js';
-import { loadSample, refreshBoth } from './sampleRuns.js';
+import { finishInterrupted, loadSample, refreshBoth } from './sampleRuns.js';
 import { summarise, writeSummary } from './sampleSummary.js';
 import { openServices } from './services.js';
 
@@ -16,12 +17,12 @@ interface LoadSampleOptions {
   readonly image?: string;
   readonly audio?: string;
   readonly config?: string;
-  readonly json: boolean;
+  readonly json?: boolean;
 }
 
 /** `freshet load-sample-data`: fills a local catalog and runs both refreshes. */
 export function loadSampleDataCommand(): Command {
-  return new Command('load-sample-data')
+  const command = new Command('load-sample-data')
     .description('fill a local catalog with sample records and run both refreshes')
     .option('--records <count>', 'generated records of each media type', parseRecords, sampleRecordsDefault)
     .option('--seed <number>', 'the same seed gives the same records', parseSeed, sampleSeed)
@@ -31,21 +32,19 @@ export function loadSampleDataCommand(): Command {
     )
     .option('--audio <file.csv>', 'audio records likewise')
     .option('--environment <name>', 'only `local` is possible', 'local')
-    .option('--config <file>', 'configuration file')
-    .option('--json', 'one JSON object on stdout', false)
+    .addOption(configOption())
+    .addOption(jsonOption())
     .action(loadSampleData);
-}
-
-/** A whole number of records. */
-export function parseRecords(text: string): number {
-  const records = Number(text.replaceAll(/[,_]/g, ''));
-  if (Number.isInteger(records) && records >= 1 && records <= sampleRecordsMax) return records;
-  throw new InvalidArgumentError(`a whole number from 1 to ${sampleRecordsMax}.`);
+  return addExamples(
+    command,
+    'freshet load-sample-data --records 100,000',
+    'freshet load-sample-data --image catalog_image.csv',
+  );
 }
 
 function parseSeed(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('a whole number of at most nine digits.');
+  throw new InvalidArgumentError('It must be a whole number of at most nine digits.');
 }
 
 async function loadSampleData(options: LoadSampleOptions): Promise<void> {
@@ -61,16 +60,18 @@ async function loadSampleData(options: LoadSampleOptions): Promise<void> {
     report: (line) => writeNote(pc.dim(line)),
     log: logLine,
   });
-  endOnInterrupt(services, 'freshet load-sample-data');
+  endOnInterrupt(services, 'Runs that were begun go on with: freshet load-sample-data');
   try {
     const csv = {
       ...(options.image === undefined ? {} : { image: options.image }),
       ...(options.audio === undefined ? {} : { audio: options.audio }),
     };
-    const loaded = await loadSample(services, { ...options, csv });
-    const runs = await refreshBoth(services, options.json);
+    const json = options.json === true;
+    await finishInterrupted(services, json);
+    const loaded = await loadSample(services, { ...options, csv, json });
+    const runs = await refreshBoth(services, json);
     const refreshes = await summarise(services, runs);
-    if (options.json) writeLine(JSON.stringify({ loaded, refreshes }));
+    if (json) writeJson({ loaded, refreshes });
     else writeSummary(refreshes);
     process.exitCode = Math.max(exitStatus.done, ...runs.map(statusOfRun));
   } finally {

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { exitStatus, FreshetError } from '../errors.js';
+import { exitStatus, FreshetError, policyOf, type ErrorPolicy } from '../errors.js';
 import { describeError } from '../refresh/phase.js';
 import type { Run } from '../state/runs.js';
 
@@ -23,6 +23,20 @@ export function writeNote(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+let isJsonWritten = false;
+
+/** The one JSON object of a command with `--json`. */
+export function writeJson(object: unknown): void {
+  isJsonWritten = true;
+  writeLine(JSON.stringify(object));
+}
+
+/** What a program reads in place of a result, unless one was written already. */
+export function writeJsonError(error: unknown): void {
+  const { code, message, remedy } = describeError(error);
+  if (!isJsonWritten) writeJson({ error: { code, message, remedy } });
+}
+
 /** What happened and what to do next. */
 export function writeError(error: unknown): void {
   const { code, message, remedy } = describeError(error);
@@ -33,15 +47,20 @@ export function writeError(error: unknown): void {
 
 /** The exit status that an error of a command ends with. */
 export function statusOfError(error: unknown): number {
-  if (!(error instanceof FreshetError)) return exitStatus.failed;
-  if (error.policy === 'usage') return exitStatus.usage;
-  return error.policy === 'refuse' ? exitStatus.refused : exitStatus.failed;
+  const policy = error instanceof FreshetError ? error.policy : 'stop';
+  return statusOfPolicy(policy);
+}
+
+function statusOfPolicy(policy: ErrorPolicy): number {
+  if (policy === 'usage') return exitStatus.usage;
+  return policy === 'refuse' ? exitStatus.refused : exitStatus.failed;
 }
 
 /** The exit status that the end of a run stands for. */
 export function statusOfRun(run: Run): number {
   if (run.state === 'succeeded') return exitStatus.done;
-  return run.state === 'refused' ? exitStatus.refused : exitStatus.failed;
+  if (run.state === 'refused') return exitStatus.refused;
+  return run.error === null ? exitStatus.failed : statusOfPolicy(policyOf(run.error.code));
 }
 
 export function describeFailure(run: Run): string {

@@ -2,17 +2,18 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { loadConfig } from '../config/load.js';
 import { startParts, type PartsUrls } from '../embedded/parts.js';
-import { exitStatus } from '../errors.js';
+import { stayUntilStopped } from './followRun.js';
+import { configOption } from './options.js';
 import { writeLine, writeNote } from './output.js';
 
 /** `freshet parts`: embedded Postgres servers and search engine, for as long as the command runs. */
 export function partsCommand(): Command {
   return new Command('parts')
     .description(
-      'run the embedded databases and search engine for `local` until Ctrl-C; other commands use them',
+      'run the embedded databases and search engine of `local` until Ctrl-C; other commands in this folder use them',
     )
     .option('--folder <folder>', 'where their data is kept (default: .freshet beside the configuration)')
-    .option('--config <file>', 'configuration file')
+    .addOption(configOption())
     .action(runParts);
 }
 
@@ -22,16 +23,7 @@ async function runParts(options: { folder?: string; config?: string }): Promise<
   const parts = await startParts({ folder, report: (line) => writeNote(pc.dim(line)) });
   writeLine(describeParts(parts));
   writeNote(pc.dim('Ctrl-C stops them; the data stays.'));
-  const stop = (): void => {
-    parts
-      .stop()
-      .catch((error: unknown) => writeNote(String(error)))
-      .finally(() => process.exit(exitStatus.interrupted));
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  // The servers' pipes do not keep this process alive.
-  setInterval(() => undefined, 60_000);
+  stayUntilStopped(() => parts.stop());
 }
 
 /** Lines that a shell can source. The passwords are random, for servers that listen on this machine's loopback only. */

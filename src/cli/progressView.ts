@@ -45,6 +45,11 @@ function isEnded(phase: Phase): boolean {
   return phase.state === 'done' || phase.state === 'failed' || phase.state === 'skipped';
 }
 
+/** A rate says something of rows and documents, nothing of a handful of indexes or checks. */
+function hasRate(unit: string | null): boolean {
+  return unit === 'rows' || unit === 'documents';
+}
+
 const width = 16;
 
 function describeEnded(phase: Phase): string {
@@ -54,7 +59,8 @@ function describeEnded(phase: Phase): string {
   const parts = [prettyMs(ms, { keepDecimalsOnWholeSeconds: true }).padStart(8)];
   if (phase.unit !== null && phase.progressDone > 0) {
     parts.push(`${formatCount(phase.progressDone)} ${phase.unit}`);
-    if (ms >= 100) parts.push(pc.dim(`${formatCount((phase.progressDone / ms) * 1000)}/s`));
+    if (hasRate(phase.unit) && ms >= 100)
+      parts.push(pc.dim(`${formatCount((phase.progressDone / ms) * 1000)}/s`));
   }
   return `${mark} ${phase.name.padEnd(width)} ${parts.join('  ')}`;
 }
@@ -119,7 +125,7 @@ function describeRunning(phase: Phase): Record<string, string> {
       unit === null
         ? prettyMs(ms, { secondsDecimalDigits: 0 })
         : `${formatCount(done)}${known ? ` of ${formatCount(total)}` : ''} ${unit}`,
-    rate: unit === null || perMs === 0 ? '' : `${formatCount(perMs * 1000)}/s`,
+    rate: !hasRate(unit) || perMs === 0 ? '' : `${formatCount(perMs * 1000)}/s`,
     left,
   };
 }

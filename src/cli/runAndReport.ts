@@ -1,13 +1,16 @@
 import pc from 'picocolors';
 import prettyMs from 'pretty-ms';
-import { rejectsShownMax } from '../limits.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findOrchestrator } from '../engine/lock.js';
+import { FreshetError } from '../errors.js';
+import { followPollMs, orchestratorLooksMax, rejectsShownMax } from '../limits.js';
 import { listPhases } from '../state/phases.js';
 import { listChecks, listEvents, listRejects, readCounts } from '../state/records.js';
 import { listSlices } from '../state/slices.js';
 import { listWorkers } from '../state/workers.js';
 import { listUnfinishedRuns, type Run } from '../state/runs.js';
 import { endOnInterrupt, followRun, LocalOrchestrator } from './followRun.js';
-import { describeFailure, formatCount, statusOfRun, writeLine, writeNote } from './output.js';
+import { describeFailure, formatCount, statusOfRun, writeJson, writeLine, writeNote } from './output.js';
 import { durationMs } from './progressView.js';
 import { openServices, type CommandServices } from './services.js';
 
@@ -30,7 +33,12 @@ export async function runAndReport(command: RunCommand): Promise<void> {
     report: (line) => writeNote(pc.dim(line)),
     log: logLine,
   });
-  endOnInterrupt(services, command.resumeWith);
+  endOnInterrupt(
+    services,
+    command.environment === 'local'
+      ? `The run goes on with: ${command.resumeWith}`
+      : 'The run goes on in the orchestrator; watch it with: freshet status',
+  );
   try {
     const orchestrator = new LocalOrchestrator(services, command.environment);
     const runId = (await findInterrupted(services, command)) ?? (await command.start(services));
@@ -56,16 +64,37 @@ async function findInterrupted(services: CommandServices, command: RunCommand): 
   const unfinished = await listUnfinishedRuns(services.state, command.environment);
   const own = unfinished.find((run) => run.definition === command.definitionId);
   if (own === undefined || command.environment !== 'local') return null;
-  writeNote(`${pc.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over.`);
+  const other = await findOtherOrchestrator(services);
+  if (other !== null) {
+    throw new FreshetError(
+      'ALREADY_RUNNING',
+      `${own.definition} is ${own.state} already (run ${own.id}), in another process (${other}).`,
+      { run: own.id },
+    );
+  }
+  const { indexSuffix, recordLimit } = own.parameters;
+  const limit = recordLimit === null ? 'no record limit' : `at most ${formatCount(recordLimit)} records`;
+  writeNote(
+    `${pc.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over. It goes on as it was begun (index suffix ${indexSuffix}, ${limit}).`,
+  );
   return own.id;
+}
+
+/** The process that executes runs of this state database now. One that was just killed is seen for a moment longer. */
+async function findOtherOrchestrator({ state }: CommandServices): Promise<string | null> {
+  for (let looks = 1; ; looks += 1) {
+    const found = await findOrchestrator(state.pool);
+    if (found === null || looks === orchestratorLooksMax) return found;
+    await sleep(followPollMs);
+  }
 }
 
 /** What happened: phases, counts per source before and after, checks. */
 async function reportRun(services: CommandServices, run: Run, json: boolean): Promise<void> {
   const record = await readRecord(services, run);
-  if (json) writeLine(JSON.stringify(record));
-  else if (run.state === 'succeeded') writeSuccess(run, record);
-  else writeNote(describeFailure(run));
+  if (json) writeJson(record);
+  if (run.state !== 'succeeded') writeNote(describeFailure(run));
+  else if (!json) writeSuccess(run, record);
 }
 
 /** The whole record of a run. */

@@ -14,7 +14,7 @@ import {
   type SampleMedia,
 } from '../sample/index.js';
 import { startRefresh } from '../refresh/startRun.js';
-import type { Run } from '../state/runs.js';
+import { listUnfinishedRuns, type Run } from '../state/runs.js';
 import { followRun, LocalOrchestrator } from './followRun.js';
 import { describeFailure, formatCount, writeLine, writeNote } from './output.js';
 import type { CommandServices } from './services.js';
@@ -91,6 +91,18 @@ async function generate(
   } finally {
     bar.stop();
   }
+}
+
+/** Lets runs end that an interrupted command left: both refreshes are to take the records that are loaded next. */
+export async function finishInterrupted(services: CommandServices, json: boolean): Promise<void> {
+  const unfinished = await listUnfinishedRuns(services.state, 'local');
+  if (unfinished.length === 0) return;
+  const orchestrator = new LocalOrchestrator(services, 'local');
+  for (const { id, definition } of unfinished) {
+    writeNote(`${pc.yellow('resuming')}: ${definition} (run ${id}) was not over.`);
+    await followRun(services, orchestrator, id, json);
+  }
+  await orchestrator.finish();
 }
 
 /** Runs both refreshes, one after the other as the environment's lease has it, and waits for them. */

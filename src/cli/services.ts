@@ -31,6 +31,8 @@ export interface ServicesOptions {
   readonly embeddedFolder?: string | null;
   /** Environment variables; default: the process' own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Whether an embedded search engine is started where one is needed. Default true. */
+  readonly withSearch?: boolean;
   /** Told what is going on while parts start. */
   readonly report: (line: string) => void;
   /** Lines of the workers. */
@@ -64,7 +66,11 @@ async function findParts(config: Config, options: ServicesOptions): Promise<Used
   const folder = options.embeddedFolder === undefined ? config.embeddedFolder : options.embeddedFolder;
   const running = folder === null ? null : await findRunningParts(folder);
   if (running !== null) return { ...nothing, urls: running };
-  const parts = await startParts({ folder, search: missing.includes('search'), report: options.report });
+  const parts = await startParts({
+    folder,
+    search: options.withSearch !== false && missing.includes('search'),
+    report: options.report,
+  });
   return { urls: parts, started: true, stop: () => parts.stop() };
 }
 

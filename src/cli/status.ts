@@ -8,7 +8,8 @@ import { listPhases } from '../state/phases.js';
 import { listChecks } from '../state/records.js';
 import { listRuns, type Run } from '../state/runs.js';
 import { isOver } from '../state/words.js';
-import { describeFailure, formatCount, plainTable, writeLine, writeNote } from './output.js';
+import { configOption, jsonOption, parseRuns } from './options.js';
+import { describeFailure, formatCount, plainTable, writeJson, writeLine, writeNote } from './output.js';
 import { openServices, type CommandServices } from './services.js';
 
 /** `freshet status`: what runs, who holds which environment, how the last runs ended. */
@@ -19,27 +20,28 @@ export function statusCommand(): Command {
       '[environment]',
       'environment whose state database is read (default: the one that is configured)',
     )
-    .option('--runs <count>', 'how many runs are listed', '10')
-    .option('--config <file>', 'configuration file (default: freshet.config.{ts,js,mjs,json,yaml,yml})')
-    .option('--json', 'one JSON object', false)
+    .option('--runs <count>', 'how many runs are listed, the newest first', parseRuns, 10)
+    .addOption(configOption())
+    .addOption(jsonOption())
     .action(showStatus);
 }
 
 async function showStatus(
   environment: string | undefined,
-  options: { runs: string; config?: string; json: boolean },
+  options: { runs: number; config?: string; json?: boolean },
 ): Promise<void> {
   const config = await loadConfig({ cwd: process.cwd(), file: options.config, env: process.env });
   const services = await openServices({
     configFile: options.config,
     environment: environment ?? listUsedEnvironments(config)[0] ?? 'local',
+    withSearch: false,
     report: (line) => writeNote(pc.dim(line)),
     log: () => undefined,
   });
   try {
-    const runs = await listRuns(services.state, Number(options.runs));
+    const runs = await listRuns(services.state, options.runs);
     const leases = await listLeases(services.state);
-    if (options.json) writeLine(JSON.stringify({ runs, leases }));
+    if (options.json) writeJson({ runs, leases });
     else await writeStatus(services, runs, leases);
   } finally {
     await services.close();

@@ -3,6 +3,7 @@ import pc from 'picocolors';
 import { exitStatus, FreshetError } from '../errors.js';
 import { startOrchestrator } from '../refresh/orchestrator.js';
 import { endOnInterrupt } from './followRun.js';
+import { configOption } from './options.js';
 import { writeNote } from './output.js';
 import { listUsedEnvironments } from './doctor.js';
 import { loadConfig } from '../config/load.js';
@@ -12,7 +13,7 @@ import { openServices } from './services.js';
 export function upCommand(): Command {
   return new Command('up')
     .description('run the orchestrator: resumes unfinished runs and executes those that commands add')
-    .option('--config <file>', 'configuration file (default: freshet.config.{ts,js,mjs,json,yaml,yml})')
+    .addOption(configOption())
     .action(runOrchestrator);
 }
 
@@ -24,7 +25,7 @@ async function runOrchestrator(options: { config?: string }): Promise<void> {
     report: (line) => writeNote(pc.dim(line)),
     log: writeNote,
   });
-  endOnInterrupt(services, 'freshet up');
+  endOnInterrupt(services, 'Unfinished runs go on with: freshet up');
   const engine = await startOrchestrator(services, services.stateUrl, () => {
     writeNote('The connection that makes this process the orchestrator is lost; another one may take over.');
     process.exit(exitStatus.failed);

@@ -5,6 +5,7 @@ import { environmentOf } from '../config/resolve.js';
 import { resolveSecret } from '../config/secrets.js';
 import type { Config } from '../config/types.js';
 import { workerPort, workerStopMs } from '../limits.js';
+import { configOption } from './options.js';
 import { startWorker, type RunningWorker } from '../worker/startWorker.js';
 
 interface WorkerCommandOptions {
@@ -12,7 +13,7 @@ interface WorkerCommandOptions {
   readonly port: number;
   readonly host: string;
   readonly config?: string;
-  readonly exitWithParent: boolean;
+  readonly exitWithParent?: boolean;
 }
 
 /** `freshet worker`: the indexer worker, which turns slices of rows into search documents. */
@@ -22,15 +23,15 @@ export function workerCommand(): Command {
     .requiredOption('--environment <name>', 'the environment whose API database and search cluster it serves')
     .option('--port <port>', 'port; 0 takes any free one', parsePort, workerPort)
     .option('--host <host>', 'loopback host', '127.0.0.1')
-    .option('--config <file>', 'configuration file')
-    .option('--exit-with-parent', 'write the address to stdout when ready, and end when stdin closes', false)
+    .addOption(configOption())
+    .option('--exit-with-parent', 'write the address to stdout when ready, and end when stdin closes')
     .action(runWorker);
 }
 
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
-  throw new InvalidArgumentError('a port is a whole number from 0 to 65535.');
+  throw new InvalidArgumentError('It must be a whole number from 0 to 65535.');
 }
 
 async function runWorker(options: WorkerCommandOptions): Promise<void> {
@@ -39,7 +40,7 @@ async function runWorker(options: WorkerCommandOptions): Promise<void> {
   const { environment, host, port } = options;
   const urls = await readUrls(config, environment);
   const worker = await startWorker({ config, environment, ...urls, host, port, log });
-  endOnSignal(worker, options.exitWithParent, (why) => log.info({ why }, 'worker ends'));
+  endOnSignal(worker, options.exitWithParent === true, (why) => log.info({ why }, 'worker ends'));
   if (options.exitWithParent) {
     process.stdout.write(`${JSON.stringify({ url: worker.url, pid: process.pid })}\n`);
   }

@@ -19,7 +19,7 @@ export async function searchTitles(client: SearchClient, alias: string, words: s
   const { body } = await callEngine<TitleAnswer>(client, {
     method: 'POST',
     path: [alias, '_search'],
-    body: { size: 3, track_total_hits: true, _source: ['title'], query },
+    body: { size: 2, track_total_hits: true, _source: ['title'], query },
     what: `searching ${alias}`,
     repeatable: true,
   });
