@@ -15,7 +15,7 @@ export interface ErrorKind {
 
 export const errorKinds = {
   // --- command line and configuration
-  USAGE: { policy: 'usage', remedy: 'See `freshet help`.' },
+  USAGE: { policy: 'usage', remedy: 'See `freshet help <command>`. Nothing was started.' },
   CONFIGURATION_INVALID: {
     policy: 'usage',
     remedy: 'Correct the named key and run `freshet config` to see what is in force.',
@@ -34,12 +34,12 @@ export const errorKinds = {
     remedy: 'Give the catalog and the API database different URLs. Nothing was changed.',
   },
   TABLE_MISSING: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Create {table} in the {database}, or correct its name in the configuration. Nothing was changed.',
   },
   COLUMN_MISSING: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Add the column {column} to {table} in the {database}, or correct renames, requiredColumns or the rules that name it. Nothing was changed.',
   },
@@ -49,12 +49,12 @@ export const errorKinds = {
       'Fill {table} in the catalog, or allow an empty result with `gate.allowEmpty`. Nothing was changed.',
   },
   DUPLICATE_KEYS: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Remove the duplicates from {table} in the {database}, or name other key columns. Nothing was changed.',
   },
   NULL_KEYS: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy: 'Fill the key columns of these rows of {table} in the {database}. Nothing was changed.',
   },
   SCAN_ORDER_CHANGED: {
@@ -171,8 +171,7 @@ export const errorKinds = {
   },
   SEQUENCE_EXHAUSTED: {
     policy: 'refuse',
-    remedy:
-      'Change the id column to bigint; where the sequence ran far ahead of the largest id, reset it or renumber. Nothing was changed.',
+    remedy: '{advice} Nothing was changed.',
   },
   SHAPE_DIFFERS: {
     policy: 'refuse',
@@ -264,7 +263,7 @@ export const errorKinds = {
   },
   SUFFIX_INVALID: { policy: 'usage', remedy: 'Choose another `indexSuffix`. Nothing was changed.' },
   INDEX_NAME_TAKEN: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Choose another `indexSuffix`, or delete {index} by hand if nobody needs it. Nothing was changed.',
   },
@@ -293,7 +292,7 @@ export const errorKinds = {
       'The index {index} carries no mark of freshet and was kept. Delete it by hand if nobody needs it.',
   },
   ALIAS_IS_INDEX: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Reindex {alias} under another name and replace it by an alias, or configure another alias. Nothing was changed.',
   },
@@ -304,7 +303,7 @@ export const errorKinds = {
   },
   // --- sensitive terms, filtered index
   TERMS_UNUSABLE: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Give one term per line as UTF-8 text under the configured path or URL. Nothing that is live was changed.',
   },
@@ -319,7 +318,7 @@ export const errorKinds = {
     remedy: 'Wait until run {run} is over (`freshet status`), then try again. Nothing was changed.',
   },
   REQUIRED_COLUMN_EMPTY: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Fill the columns in the catalog, or take them out of `requiredColumns`. Nothing that is live was changed.',
   },
@@ -341,6 +340,11 @@ export const errorKinds = {
     policy: 'usage',
     remedy: 'Name the suffix of the live index, or none. Nothing was changed.',
   },
+  ORCHESTRATOR_MISSING: {
+    policy: 'stop',
+    remedy:
+      'Start one on this state database: `freshet up`. The run is kept and begins (or goes on) by itself then; watch it with `freshet status`. Nothing that is live was changed.',
+  },
   ALREADY_RUNNING: {
     policy: 'usage',
     remedy: 'Watch it with `freshet status`; start another one when it is over.',
@@ -353,7 +357,7 @@ export const errorKinds = {
   CSV_INVALID: {
     policy: 'usage',
     remedy:
-      "Nothing was loaded. Correct the file: a header line, then the columns in the order of the catalog's table; an empty field is null.",
+      "Nothing of this file was loaded. Correct the file: a header line, then the columns in the order of the catalog's table; an empty field is null.",
   },
   // --- unexpected
   INTERNAL: {
@@ -364,6 +368,11 @@ export const errorKinds = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof errorKinds;
+
+/** What a code stands for; one that this version does not know (state of another version) is a failure. */
+export function policyOf(code: string): ErrorPolicy {
+  return Object.hasOwn(errorKinds, code) ? errorKinds[code as ErrorCode].policy : 'stop';
+}
 
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
@@ -395,7 +404,8 @@ export class FreshetError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown. Several tries of one connection (IPv6, IPv4) come as an error without a message of its own. */
 export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join('; ');
   return error instanceof Error ? error.message : String(error);
 }

@@ -287,6 +287,18 @@ export const sampleRecordsDefault = 5_000;
 /** Sample ids and urls are made from the record's number; beyond this the generator is not tested. */
 export const sampleRecordsMax = 100_000_000;
 
+/** Runs that `freshet status` lists at most: more than a screen, far from what a terminal or a reader can take. */
+export const runsListedMax = 1_000;
+
+/** A command that needs another process as orchestrator gives up after this time without one: a restart or a take-over is shorter. */
+export const orchestratorWaitMs = 15_000;
+
+/** Looks (`followPollMs` apart) before another orchestrator is believed to be there: the server drops a killed one's lock within a moment. */
+export const orchestratorLooksMax = 4;
+
+/** How often a command looks whether an orchestrator is there. */
+export const orchestratorLookMs = 1_000;
+
 /** The sample that everybody gets who does not ask for another one. */
 export const sampleSeed = 42;
 

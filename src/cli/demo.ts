@@ -44,7 +44,7 @@ async function runDemo(options: DemoOptions): Promise<void> {
     report: (line) => writeLine(`${pc.green('✓')} ${line}`),
     log: logLine,
   });
-  endOnInterrupt(services, 'Begin again with: freshet demo');
+  const disarm = endOnInterrupt(services, 'Begin again with: freshet demo');
   let failed = true;
   try {
     await finishInterrupted(services, false);
@@ -60,7 +60,7 @@ async function runDemo(options: DemoOptions): Promise<void> {
     await terms.remove();
     if (options.exit === true || failed) await services.close();
   }
-  if (options.exit || failed) return;
+  if (options.exit === true || failed) return;
   disarm();
   writeLookAround(services);
   stayUntilStopped(() => services.close());

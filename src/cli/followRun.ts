@@ -89,8 +89,9 @@ export async function followRun(
 /**
  * Ctrl-C: leaves the run where it is, and stops what this command started.
  * @param whatNow what becomes of the run, and the command that goes on.
+ * @returns what takes that away again, once there is no run to go on with.
  */
-export function endOnInterrupt(services: CommandServices, whatNow: string): void {
+export function endOnInterrupt(services: CommandServices, whatNow: string): () => void {
   let interrupted = false;
   const interrupt = (): void => {
     if (interrupted) process.exit(exitStatus.interrupted);

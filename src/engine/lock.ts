@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import { openSession, type Session } from '../postgres/session.js';
 
 /**
@@ -57,7 +58,7 @@ function holdLock(session: Session, onLost: () => void): OrchestratorLock {
 }
 
 /** The process that is the orchestrator now, as its session names it (`freshet orchestrator <pid>`), or null. */
-export async function findOrchestrator(session: Session): Promise<string | null> {
+export async function findOrchestrator(session: Pick<Pool, 'query'>): Promise<string | null> {
   const { rows } = await session.query<{ name: string }>(
     `select a.application_name as name from pg_locks l join pg_stat_activity a using (pid)
      where l.locktype = 'advisory' and l.granted and l.objsubid = 1

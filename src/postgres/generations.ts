@@ -43,6 +43,20 @@ async function dropParts(session: Session, parts: readonly Part[]): Promise<void
   }
 }
 
+/** Drops the temp tables of a run that nobody goes on with. TABLE_BUSY where somebody holds one for too long. @returns what was dropped. */
+export async function dropCandidates(
+  apiUrl: string,
+  { media, runId }: { readonly media: string; readonly runId: string },
+): Promise<Part[]> {
+  return withSession(apiUrl, { applicationName: 'freshet drop', called: 'API database' }, async (session) => {
+    const candidates = (await listParts(session, media)).filter(
+      (part) => part.role === 'candidate' && part.runId === runId,
+    );
+    if (candidates.length > 0) await dropParts(session, candidates);
+    return candidates;
+  });
+}
+
 /**
  * Drops what no kept generation uses: only marked objects, only previous ones (or candidates of runs that are over), never a live one,
  * never CASCADE. TABLE_BUSY where somebody holds one for too long, PREVIOUS_IN_USE where something else depends on one.

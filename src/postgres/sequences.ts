@@ -1,5 +1,5 @@
 import { FreshetError } from '../errors.js';
-import { quoteIdentifier, quoteQualified, type QualifiedName } from './identifiers.js';
+import { quoteIdentifier, quoteLiteral, quoteQualified, type QualifiedName } from './identifiers.js';
 import type { Session } from './session.js';
 import type { TableShape } from './tableShape.js';
 
@@ -131,9 +131,19 @@ function explainIds(ids: IdSequence | undefined): string {
   return ` The sequence ${schema}.${name} is at ${String(ids.lastValue)}, the largest id is ${largestId === null ? 'none' : String(largestId)}.`;
 }
 
+/** What can be done. Where the sequence ran far ahead of the ids in use (a predecessor gave every record a new id), most of its range is free. */
+function adviseOnIds(limit: bigint, ids: IdSequence | undefined): string {
+  const inUse = largest([ids?.maxId ?? null, ids?.previousMaxId ?? null, 0n]) ?? 0n;
+  const widen = 'change the id column, the columns that refer to it and its sequence to bigint';
+  if (ids?.sequence == null || inUse * 2n > limit) return `Renumber the records, or ${widen}.`;
+  const sequence = quoteLiteral(quoteQualified(ids.sequence));
+  const reset = `select setval(${sequence}, ${inUse === 0n ? '1, false' : String(inUse)});`;
+  return `No id above ${inUse} is in use: if none was ever given to the outside, reset the sequence (${reset}). Else renumber the records, or ${widen}.`;
+}
+
 /**
  * Throws SEQUENCE_EXHAUSTED where the ids do not suffice, before anything is copied. With `ids` the sequence's own maximum counts too, and
- * the message says where the ids went; where the sequence ran far ahead of the largest id, that is what can be reset.
+ * the message says where the ids went; where the sequence ran far ahead of the largest id, the remedy offers to reset it or to renumber.
  */
 export function assertIdsFit({ first, expectedNew, typeMax }: IdRange, ids?: IdSequence): void {
   const maxValue = ids?.maxValue ?? typeMax;
@@ -143,6 +153,11 @@ export function assertIdsFit({ first, expectedNew, typeMax }: IdRange, ids?: IdS
   throw new FreshetError(
     'SEQUENCE_EXHAUSTED',
     `${expectedNew} new records would need ids ${first} to ${last}, but ${limit} is the largest possible.${explainIds(ids)}`,
-    { first: String(first), last: String(last), limit: String(limit) },
+    {
+      first: String(first),
+      last: String(last),
+      limit: String(limit),
+      advice: adviseOnIds(limit, ids),
+    },
   );
 }

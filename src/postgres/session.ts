@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { connectTimeoutMs } from '../limits.js';
 import { FreshetError, messageOf } from '../errors.js';
+import { nameDatabase } from './faults.js';
 
 export type Session = pg.Client;
 
@@ -48,6 +49,9 @@ export async function withSession<T>(
   const session = await openSession(url, options);
   try {
     return await work(session);
+  } catch (error) {
+    nameDatabase(error, options.called);
+    throw error;
   } finally {
     await session.end().catch(() => undefined);
   }

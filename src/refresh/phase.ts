@@ -1,7 +1,8 @@
 import pRetry from 'p-retry';
 import { runStep } from '../engine/engine.js';
-import { FreshetError, messageOf, type ErrorDetails } from '../errors.js';
+import { errorKinds, FreshetError, messageOf, type ErrorDetails } from '../errors.js';
 import { progressWriteMs, stepAttemptsMax } from '../limits.js';
+import { explainDatabaseFault } from '../postgres/faults.js';
 import { finishPhase, setProgress, startPhase } from '../state/phases.js';
 import type { RunError } from '../state/runs.js';
 import type { RunContext } from './context.js';
@@ -25,7 +26,7 @@ export function runPhase<T extends object>(context: RunContext, name: string, st
     await startPhase(state, run.id, name);
     const progress = throttleProgress(context, name);
     try {
-      const result = await pRetry(() => step(context, progress.report), {
+      const result = await pRetry(() => explained(step(context, progress.report)), {
         retries: stepAttemptsMax - 1,
         minTimeout: 1000,
         maxTimeout: 30_000,
@@ -43,6 +44,15 @@ export function runPhase<T extends object>(context: RunContext, name: string, st
       throw namePhase(error, name);
     }
   });
+}
+
+/** What a step throws, as an error that an operator can act on. */
+async function explained<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw explainDatabaseFault(error);
+  }
 }
 
 /** Never returns: the process is about to end, and the next orchestrator runs this step again. */
@@ -72,7 +82,8 @@ function namePhase(error: unknown, name: string): Error {
 }
 
 /** Describes an error for the operator; also one that the engine stored and gave back without its class. */
-export function describeError(error: unknown): RunError {
+export function describeError(thrown: unknown): RunError {
+  const error = explainDatabaseFault(thrown);
   const known = error as {
     code?: unknown;
     details?: ErrorDetails;
@@ -85,7 +96,7 @@ export function describeError(error: unknown): RunError {
   const ours =
     error instanceof FreshetError
       ? error
-      : typeof known.code === 'string' && known.details !== undefined
+      : typeof known.code === 'string' && Object.hasOwn(errorKinds, known.code) && known.details !== undefined
         ? restoreError(known.code, message, known.details)
         : new FreshetError('INTERNAL', message);
   return { code: ours.code, message, remedy: ours.remedy, phase, details: ours.details };

@@ -1,7 +1,8 @@
 import { finishRun } from '../state/runs.js';
 import { releaseLease } from '../state/leases.js';
 import { runStep } from '../engine/engine.js';
-import { FreshetError } from '../errors.js';
+import { policyOf } from '../errors.js';
+import { undoRefused } from './undo.js';
 import type { RunContext } from './context.js';
 import { describeError, runPhase, skipPhase } from './phase.js';
 import { buildIndexes } from './steps/buildIndexes.js';
@@ -100,12 +101,24 @@ export async function runToEnd(
     await flow(context);
   } catch (error) {
     failure = describeError(error);
-    refused = new FreshetError(failure.code as FreshetError['code'], '').policy === 'refuse';
+    refused = policyOf(failure.code) === 'refuse';
   }
   await runStep('end', async () => {
     const ended = failure === null ? 'succeeded' : refused ? 'refused' : 'failed';
-    if (failure !== null) await context.event('error', `run.${ended}`, failure.message);
+    if (failure !== null) {
+      await context.event('error', `run.${ended}`, failure.message);
+      await undo(context, failure.code);
+    }
     await finishRun(state, run.id, ended, failure);
     await releaseLease(state, run.id);
   });
+}
+
+/** What cannot be removed now the next run removes: it must not hide why this one failed. */
+async function undo(context: RunContext, code: string): Promise<void> {
+  try {
+    await undoRefused(context, code);
+  } catch (error) {
+    await context.event('warning', 'run.leftovers', `not removed yet: ${describeError(error).message}`);
+  }
 }

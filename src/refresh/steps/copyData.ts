@@ -1,5 +1,5 @@
 import { copyMedia } from '../../copy/copyMedia.js';
-import type { TableCopyResult } from '../../copy/types.js';
+import type { CopyOptions, TableCopyResult } from '../../copy/types.js';
 import { recordApplied } from '../../postgres/applied.js';
 import { withTransaction } from '../../postgres/session.js';
 import { version } from '../../version.js';
@@ -14,10 +14,13 @@ export interface CopySummary {
   readonly tables: readonly CopiedTable[];
 }
 
-/** Copies the catalog's rows into the temp tables, filtered and transformed in the same pass, in one transaction: a crash leaves nothing. */
-export const copyData: Step<CopySummary> = async (context, report) => {
+/** What a copy of this run is to do. */
+export function copyOptionsOf(
+  context: RunContext,
+  onProgress: CopyOptions['onProgress'] = () => undefined,
+): CopyOptions {
   const { definition, environment, run } = context;
-  const result = await copyMedia({
+  return {
     catalogUrl: environment.catalogUrl,
     apiUrl: environment.apiUrl,
     media: definition.media,
@@ -26,9 +29,14 @@ export const copyData: Step<CopySummary> = async (context, report) => {
     allowEmpty: definition.environment.gate.allowEmpty,
     version,
     isRunOver: (id) => context.isOver(id),
-    onProgress: reportRows(report),
+    onProgress,
     signal: new AbortController().signal,
-  });
+  };
+}
+
+/** Copies the catalog's rows into the temp tables, filtered and transformed in the same pass, in one transaction: a crash leaves nothing. */
+export const copyData: Step<CopySummary> = async (context, report) => {
+  const result = await copyMedia(copyOptionsOf(context, reportRows(report)));
   return {
     snapshotAt: result.snapshotAt.toISOString(),
     tables: result.tables.map((table) => ({ ...table, nextId: String(table.nextId) })),
@@ -36,9 +44,7 @@ export const copyData: Step<CopySummary> = async (context, report) => {
 };
 
 /** Sums the progress over the media type's tables. */
-function reportRows(
-  report: Report,
-): (progress: { table: string; rowsCopied: number; rowsExpected: number }) => void {
+function reportRows(report: Report): CopyOptions['onProgress'] {
   const tables = new Map<string, { rowsCopied: number; rowsExpected: number }>();
   return (progress) => {
     tables.set(progress.table, progress);

@@ -1,12 +1,10 @@
-import { resolveSecret } from '../../config/secrets.js';
 import { removeWriteAlias } from '../../search/index.js';
 import { populateFilteredIndex, type FilteredIndexProgress } from '../../search/filteredIndex.js';
 import { writeAlias } from '../../search/names.js';
-import { loadTerms, TermList } from '../../search/terms.js';
 import { listFilteredRanges, recordFilteredRange } from '../../state/records.js';
-import type { RunContext } from '../context.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { Report, Step } from '../phase.js';
+import { readTerms } from '../terms.js';
 import { createMarked } from './createIndexes.js';
 
 export interface FilteredSummary {
@@ -43,13 +41,4 @@ export const populateFiltered: Step<FilteredSummary> = async (context, report) =
 function reportPart(progress: FilteredIndexProgress, report: Report): void {
   if (progress.part === 'search') report({ done: progress.terms, total: progress.termsTotal, unit: 'terms' });
   else report({ done: progress.documents, total: progress.documentsTotal, unit: 'documents' });
-}
-
-/** The list is read anew by every try; it goes into no state and no log. */
-async function readTerms({ definition, env }: RunContext): Promise<TermList> {
-  const configured = definition.environment.sensitiveTerms;
-  if (configured === null) return new TermList([]);
-  const keyPath = `environments.${definition.environment.name}.sensitiveTerms.from`;
-  const from = await resolveSecret(configured.from, env, keyPath);
-  return loadTerms({ from, allowEmpty: configured.allowEmpty });
 }

@@ -1,7 +1,10 @@
+import { checkCopy } from '../../copy/checkCopy.js';
 import { FreshetError } from '../../errors.js';
+import { parseQualifiedName } from '../../postgres/identifiers.js';
 import { ensureMarks } from '../../postgres/marks.js';
 import { rehearseTempTables } from '../../postgres/rehearsal.js';
-import { assertCarryable } from '../../postgres/tableShape.js';
+import { withSession, type Session } from '../../postgres/session.js';
+import { assertCarryable, describeTable, type TableShape } from '../../postgres/tableShape.js';
 import { assertAliasUsable } from '../../search/aliases.js';
 import { describeCluster } from '../../search/client.js';
 import { readIndex } from '../../search/index.js';
@@ -10,28 +13,53 @@ import { indexNamesOf } from '../indexNames.js';
 import type { RunContext } from '../context.js';
 import type { Step } from '../phase.js';
 import { describeLiveTables, tablesOf } from '../tables.js';
+import { readTerms } from '../terms.js';
+import { copyOptionsOf } from './copyData.js';
 
 /**
- * What would make the run fail later is found now, before anything is copied: features of tables that cannot be carried, aliases that are
- * indexes, names that are taken.
+ * What would make the run fail later is found now, before anything is copied: servers that do not answer, aliases that are indexes, names
+ * that are taken, tables and columns that are missing, features of tables that cannot be carried, a catalog without records, a list of terms
+ * that cannot be read (needed only hours later). Nothing is changed before all of it was looked at.
  */
 export const preflight: Step<{ engine: string; version: string }> = async (context) => {
   const { engine, version } = await describeCluster(context.search);
   await checkIndexNames(context);
+  await readTerms(context);
   await context.withApi(async (session) => {
     const shapes = await describeLiveTables(session, context.definition.media);
-    if (!context.run.parameters.skipCopyData) {
-      assertCarryable(shapes);
-      const added = tablesOf(context.definition.media).map((mapping) => mapping.addedColumns);
-      await rehearseTempTables(
-        session,
-        shapes.map((shape, index) => ({ shape, addedColumns: added[index] ?? {} })),
-      );
-    }
+    if (context.run.parameters.skipCopyData) await checkLists(session, context);
+    else await checkTables(session, context, shapes);
     await ensureMarks(session);
   });
   return { engine, version };
 };
+
+/** The tables of a run that copies, on both sides. */
+async function checkTables(
+  session: Session,
+  context: RunContext,
+  shapes: readonly TableShape[],
+): Promise<void> {
+  const { environment, definition, run } = context;
+  const options = { applicationName: `freshet run ${run.id}`.slice(0, 63), called: 'catalog' };
+  await withSession(environment.catalogUrl, options, (catalog) =>
+    checkCopy({ catalog, api: session }, copyOptionsOf(context)),
+  );
+  assertCarryable(shapes);
+  const added = tablesOf(definition.media).map((mapping) => mapping.addedColumns);
+  await rehearseTempTables(
+    session,
+    shapes.map((shape, index) => ({ shape, addedColumns: added[index] ?? {} })),
+  );
+}
+
+/** A run that does not copy still reads which records are deleted or sensitive. */
+async function checkLists(session: Session, { definition }: RunContext): Promise<void> {
+  const { main, sensitiveMediaTable } = definition.media;
+  for (const list of [main.deletedMediaTable, sensitiveMediaTable]) {
+    if (list !== null) await describeTable(session, parseQualifiedName(list));
+  }
+}
 
 async function checkIndexNames(context: RunContext): Promise<void> {
   const { alias, filteredAlias } = context.definition.media.index;
