@@ -69,10 +69,10 @@ function isPostgresError(error: unknown): error is PostgresError {
   return error instanceof Error && /^[0-9A-Z]{5}$/.test(String((error as { code?: unknown }).code));
 }
 
-/** Connection exceptions, a server that ended the session, a socket that broke. */
+/** Connection exceptions, a server that ended the session or (a replica) its snapshot, a socket that broke. */
 function isSessionEnd(error: unknown): boolean {
   const code = String((error as { code?: unknown }).code);
-  if (isPostgresError(error)) return code.startsWith('08') || code.startsWith('57P') || code === 'EPIPE';
+  if (isPostgresError(error)) return /^(08|57P|EPIPE|40001)/.test(code);
   return /^(ECONN|ETIMEDOUT|ERR_STREAM_)/.test(code) || /\bconnection\b/i.test(messageOf(error));
 }
 
