@@ -13,6 +13,8 @@ export default defineConfig({
           hookTimeout: 120_000,
           pool: 'forks',
           maxWorkers: 2,
+          // Of tests in one file that say that they may run side by side: the machine has two cores, and each starts processes.
+          maxConcurrency: 2,
         },
       },
     ],

@@ -1,0 +1,1 @@
+drop index image_url_key;
