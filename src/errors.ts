@@ -63,7 +63,7 @@ export const errorKinds = {
       'Two scans of {table} in one snapshot gave different orders; the copy was undone. Start it again; if it comes back, report it.',
   },
   COPY_VALUE_REFUSED: {
-    policy: 'stop',
+    policy: 'refuse',
     remedy:
       'Correct the value in the catalog, widen the column {column} of {table} in the API database, or change it with a `transform` hook. The copy was undone.',
   },

@@ -8,7 +8,7 @@ import { openPartFolder, type PartFolder } from './partFolder.js';
 import { lockFolder, removePartsFile, writePartsFile, type PartsUrls } from './partsFile.js';
 import { findPostgresBinaries } from './postgresBinaries.js';
 import { startPostgres, type PostgresServer } from './postgresServer.js';
-import { startSearch } from './searchServer.js';
+import { findSearchProgram, startSearch, type SearchProgram } from './searchServer.js';
 import { findServerUser } from './serverUser.js';
 
 export { findRunningParts, type PartsUrls } from './partsFile.js';
@@ -47,6 +47,7 @@ interface StartedServers {
 }
 
 const searchHeapMbDefault = 1_024;
+const searchFolderName = 'search';
 
 /**
  * Starts real servers for `local`, the demo and the tests: two Postgres clusters and one OpenSearch node, on free ports of 127.0.0.1. None of
@@ -57,9 +58,10 @@ const searchHeapMbDefault = 1_024;
  */
 export async function startParts(options: PartsOptions): Promise<EmbeddedParts> {
   const user = await findServerUser();
+  const program = await findProgram(options);
   const folder = await openFolder(options.folder);
   try {
-    const { urls, processes } = await startServers(folder, user, options);
+    const { urls, processes } = await startServers(folder, user, program, options);
     if (!folder.temporary) await writePartsFile(folder.path, urls);
     let stopped: Promise<void> | null = null;
     const stop = () => (stopped ??= stopServers(folder, processes));
@@ -70,15 +72,28 @@ export async function startParts(options: PartsOptions): Promise<EmbeddedParts> 
   }
 }
 
+/** What the search engine is started from; null = none is wanted. */
+async function findProgram({
+  folder,
+  search,
+  searchVersion,
+  report,
+}: PartsOptions): Promise<SearchProgram | null> {
+  if (search === false) return null;
+  const own = folder === null ? null : join(resolve(folder), searchFolderName);
+  return findSearchProgram(own, searchVersion, report ?? (() => undefined));
+}
+
 async function startServers(
   folder: OpenedFolder,
   user: ServerUser | null,
+  program: SearchProgram | null,
   options: PartsOptions,
 ): Promise<StartedServers> {
   const report = options.report ?? (() => undefined);
   const catalog = startDatabase({ folder, user, report, name: 'catalog', databases: ['catalog'] });
   const api = startDatabase({ folder, user, report, name: 'api', databases: ['openverse', 'freshet'] });
-  const search = options.search === false ? Promise.resolve(null) : startEngine(folder, options, report);
+  const search = program === null ? Promise.resolve(null) : startEngine(folder, program, options, report);
   const results = await Promise.allSettled([catalog, api, search]);
   const failure = results.find((result) => result.status === 'rejected');
   if (failure) {
@@ -114,10 +129,15 @@ async function startDatabase(options: {
   return server;
 }
 
-async function startEngine(folder: OpenedFolder, options: PartsOptions, report: (line: string) => void) {
-  const part = await openPart(folder, 'search', 'search engine', null);
+async function startEngine(
+  folder: OpenedFolder,
+  program: SearchProgram,
+  options: PartsOptions,
+  report: (line: string) => void,
+) {
+  const part = await openPart(folder, searchFolderName, 'search engine', null);
   const heapMb = options.searchHeapMb ?? searchHeapMbDefault;
-  const server = await startSearch({ part, heapMb, version: options.searchVersion, report });
+  const server = await startSearch({ part, program, heapMb });
   report(`OpenSearch ${server.version} is up`);
   return server;
 }

@@ -16,20 +16,40 @@ export interface SearchServer {
   readonly version: SearchVersion;
 }
 
-export interface SearchOptions {
-  readonly part: PartFolder;
-  /** Undefined = what the folder was made with, else the newest that a JDK of this machine runs. */
-  readonly version: SearchVersion | undefined;
-  readonly heapMb: number;
-  readonly report: (line: string) => void;
+/** What a node is started from. */
+export interface SearchProgram {
+  readonly jdk: Jdk;
+  readonly version: SearchVersion;
+  /** Folder of the jars. */
+  readonly jars: string;
 }
 
-/** Starts one OpenSearch node on a free port of 127.0.0.1; fetches its jars at the first start. */
-export async function startSearch(options: SearchOptions): Promise<SearchServer> {
-  const { part, report } = options;
-  const wanted = await chooseForFolder(part, options.version);
+export interface SearchOptions {
+  readonly part: PartFolder;
+  readonly program: SearchProgram;
+  readonly heapMb: number;
+}
+
+/**
+ * Finds a JDK and the jars, which the first start fetches; before any server is started, so that what is missing is said with nothing to
+ * undo. Throws JDK_MISSING, MAVEN_MISSING, MAVEN_FAILED, SEARCH_JARS_ALTERED, EMBEDDED_FOLDER_UNUSABLE.
+ * @param folder the node's folder, which need not exist; null = a new one.
+ * @param forced undefined = what the folder was made with, else the newest that a JDK of this machine runs.
+ */
+export async function findSearchProgram(
+  folder: string | null,
+  forced: SearchVersion | undefined,
+  report: (line: string) => void,
+): Promise<SearchProgram> {
+  const wanted = folder === null ? forced : await chooseForFolder(folder, forced);
   const { jdk, version } = await chooseJdk(wanted);
-  const jars = await ensureJars(version, report);
+  return { jdk, version, jars: await ensureJars(version, report) };
+}
+
+/** Starts one OpenSearch node on a free port of 127.0.0.1. */
+export async function startSearch(options: SearchOptions): Promise<SearchServer> {
+  const { part } = options;
+  const { jdk, version, jars } = options.program;
   await prepareHome(part.path, version);
   for (let tries = 1; ; tries += 1) {
     const port = await findFreePort();
@@ -49,17 +69,17 @@ export async function startSearch(options: SearchOptions): Promise<SearchServer>
 
 /** The data of a newer version cannot be read by an older one; an older folder is carried on with its own version where none is forced. */
 async function chooseForFolder(
-  part: PartFolder,
+  folder: string,
   forced: SearchVersion | undefined,
 ): Promise<SearchVersion | undefined> {
-  const text = await readFile(join(part.path, 'version'), 'utf8').catch(() => null);
+  const text = await readFile(join(folder, 'version'), 'utf8').catch(() => null);
   const made = searchVersions.find((version) => version === text?.trim());
   if (made === undefined || forced === undefined) return forced ?? made;
   if (searchVersions.indexOf(forced) <= searchVersions.indexOf(made)) return forced;
   throw new FreshetError(
     'EMBEDDED_FOLDER_UNUSABLE',
-    `The indexes in ${part.path} were made by OpenSearch ${made}; ${forced} cannot read them.`,
-    { folder: part.path },
+    `The indexes in ${folder} were made by OpenSearch ${made}; ${forced} cannot read them.`,
+    { folder },
   );
 }
 
