@@ -125,7 +125,7 @@ export function readScenario(name: string): Scenario {
 }
 
 function parseFile<T>(file: string, schema: z.ZodType<T>): T {
-  const parsed = schema.safeParse(parseYaml(readFileSync(file, 'utf8')));
+  const parsed = schema.safeParse(parseYaml(readFileSync(file, 'utf8'), { merge: true }));
   if (parsed.success) return parsed.data;
   throw new Error(`${file}:\n${z.prettifyError(parsed.error)}`);
 }
