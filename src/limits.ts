@@ -304,3 +304,6 @@ export const sampleSeed = 42;
 
 /** Rejected documents in a run's record as it is shown: the state has all of them. */
 export const rejectsShownMax = 1_000;
+
+/** The sample of the gate is the same on a second look. */
+export const sampleRepeatSeed = 1;

@@ -1,7 +1,9 @@
-import { migrateEngine, startEngine, type Engine } from '../engine/engine.js';
-import { findRun } from '../state/runs.js';
-import { openRunContext, type Services } from './context.js';
+import { migrateEngine, runStep, startEngine, type Engine } from '../engine/engine.js';
+import { releaseLease } from '../state/leases.js';
+import { findRun, finishRun, type Run } from '../state/runs.js';
+import { openRunContext, type RunContext, type Services } from './context.js';
 import { rebuildFilteredIndex } from './filteredIndex.js';
+import { describeError } from './phase.js';
 import { refresh, runToEnd } from './refresh.js';
 
 /** Prepares the state database for the engine. */
@@ -23,10 +25,24 @@ export function startOrchestrator(
 async function executeRun(services: Services, runId: string): Promise<void> {
   const run = await findRun(services.state, runId);
   if (run === null) throw new Error(`no run ${runId} in the state database`);
-  const context = await openRunContext(services, run);
+  const context = await openOrFail(services, run);
+  if (context === null) return;
   try {
     await runToEnd(context, run.flow === 'refresh' ? refresh : rebuildFilteredIndex);
   } finally {
     await context.close();
+  }
+}
+
+/** A run whose definition or URLs are gone (the configuration was changed meanwhile) ends as failed: it must not hold the environment for ever. */
+async function openOrFail(services: Services, run: Run): Promise<RunContext | null> {
+  try {
+    return await openRunContext(services, run);
+  } catch (error) {
+    await runStep('end', async () => {
+      await finishRun(services.state, run.id, 'failed', describeError(error));
+      await releaseLease(services.state, run.id);
+    });
+    return null;
   }
 }

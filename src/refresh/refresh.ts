@@ -52,18 +52,18 @@ export async function refresh(context: RunContext): Promise<void> {
   });
   const { counts: before } = await runPhase(context, 'count-before', countLive('before'));
   const copied = await runPhase(context, 'copy', copies ? copyData : skipCopy);
-  const { rows } = await runPhase(context, 'keys', copies ? buildKeys(copied) : countLiveRows);
+  const { rows: rowsByTable } = await runPhase(context, 'keys', copies ? buildKeys(copied) : countLiveRows);
+  const rows = rowsByTable[context.definition.media.main.downstream] ?? 0;
   await runPhase(context, 'create-indexes', createIndexes);
   // Workers read while the database builds indexes: on separate machines the longer of the two is what counts.
   await allDone([
-    runPhase(context, 'reindex', reindex),
+    runPhase(context, 'reindex', reindex(rows)),
     copies ? runPhase(context, 'constraints', buildIndexes) : skipPhase(context, 'constraints'),
   ]);
   const filtered = await runPhase(context, 'filtered-index', populateFiltered);
   await runPhase(context, 'serving', prepareServing);
   const reconciled = await runPhase(context, 'reconcile', reconcileWriters);
-  const gate = { before, rows: rows[context.definition.media.main.downstream] ?? 0, filtered, reconciled };
-  await runPhase(context, 'verify', verify(gate));
+  await runPhase(context, 'verify', verify({ before, rows, filtered, reconciled }));
   await runPhase(context, 'promote', promote(copied));
   await afterPromotion(context);
 }

@@ -1,8 +1,11 @@
-import { sampleBatchRows } from '../limits.js';
+import { sampleBatchRows, sampleRepeatSeed } from '../limits.js';
 import { buildDocumentsById } from '../indexing/documentsById.js';
 import { quoteIdentifier, quoteQualified, type QualifiedName } from '../postgres/identifiers.js';
 import { compareDocument, fetchDocuments } from '../search/documents.js';
+import type { Session } from '../postgres/session.js';
 import type { RunContext } from './context.js';
+import { indexNamesOf } from './indexNames.js';
+import { countSources } from './steps/count.js';
 import type { SampledDifference } from './verdicts.js';
 
 export interface Sampled {
@@ -28,30 +31,38 @@ export async function compareSample(
 }
 
 /**
- * Ids of the sample: the newest ones, and of each source a share of its own: a rare source that went wrong would hide in a plain sample.
- * Sources' rows are chosen by a hash of the id, so that a second look compares the same rows.
+ * Ids of the sample: the newest ones, of each source a share of its own (a rare source that went wrong would hide in a plain sample), and rows
+ * from all over the table. Of a large table only some blocks are read.
  */
 async function chooseSample(context: RunContext, table: QualifiedName): Promise<bigint[]> {
-  const { definition } = context;
-  const { main, sourceColumn } = definition.media;
-  const wanted = definition.environment.gate.sampleRows;
+  const { main, sourceColumn } = context.definition.media;
+  const wanted = context.definition.environment.gate.sampleRows;
   const id = `t.${quoteIdentifier(main.idColumn)}`;
   const source = `t.${quoteIdentifier(sourceColumn)}`;
   const from = quoteQualified(table);
-  const { rows } = await context.withApi((session) =>
-    session.query<{ id: string }>(
-      `with newest as (select ${id} as id from ${from} t order by ${id} desc limit $1 / 10),
-       size as (select greatest(reltuples, 1) as rows from pg_class where oid = $2::regclass),
-       thinned as (
-         select ${id} as id, ${source} as source from ${from} t, size
-         where size.rows <= $1 * 4 or hashint8(${id}) & 2147483647 < 2147483647.0 * $1 * 4 / size.rows),
-       ranked as (select id, row_number() over (partition by source order by hashint8(id), id) as place from thinned),
-       spread as (select id from ranked order by place, id limit $1)
-       select id::text from newest union select id::text from spread`,
-      [wanted, from],
-    ),
-  );
+  const sources = Object.keys(await countSources(context, indexNamesOf(context).main));
+  const { rows } = await context.withApi(async (session) => {
+    const share = await readSampleShare(session, from, wanted);
+    return session.query<{ id: string }>(
+      `with newest as (select ${id} as id from ${from} t order by ${id} desc limit $1::int / 10),
+       rare as (select picked.id from unnest($2::text[]) as s (source) cross join lateral (
+         select ${id} as id from ${from} t where ${source} = s.source limit greatest(20, $1::int / greatest(1, cardinality($2::text[])) / 2)) picked),
+       spread as (select ${id} as id from ${from} t tablesample system (${share}) repeatable (${sampleRepeatSeed})
+         order by hashint8(${id}) limit $1)
+       select id::text from newest union select id::text from rare union select id::text from spread`,
+      [wanted, sources],
+    );
+  });
   return rows.map((row) => BigInt(row.id));
+}
+
+/** Percent of the table's blocks that hold about twice the wanted rows. */
+async function readSampleShare(session: Session, table: string, wanted: number): Promise<number> {
+  const { rows } = await session.query<{ rows: number }>(
+    'select reltuples::float8 as rows from pg_class where oid = $1::regclass',
+    [table],
+  );
+  return Math.min(100, (200 * wanted) / Math.max(1, rows[0]?.rows ?? 1));
 }
 
 async function compareBatch(

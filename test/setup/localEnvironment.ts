@@ -92,6 +92,11 @@ export default defineConfig(merge(aliases, ${JSON.stringify(overrides)}));
     await writeFile(join(this.folder, 'freshet.config.mjs'), text);
   }
 
+  /** Writes a file beside the configuration. */
+  async writeFile(name: string, text: string): Promise<void> {
+    await writeFile(join(this.folder, name), text);
+  }
+
   /** Environment variables that a command of this environment sees. */
   get env(): Record<string, string> {
     return {

@@ -21,74 +21,79 @@ import { indexSlices } from '../workerPool.js';
  * Turns the table's rows into documents on the workers: many disjoint slices that cover it exactly, from a pool. Workers write through an
  * alias of the run's own, which is removed at the end: a late request of a worker that was thought dead then fails.
  */
-export const reindex: Step<SliceTotals> = async (context, report) => {
-  const { state, run, definition, environment } = context;
-  const names = indexNamesOf(context);
-  const table = indexedTableOf(context);
-  const planned = await planRanges(context);
-  await planSlices(state, run.id, planned.ranges);
-  await releaseAllSlices(state, run.id);
-  await indexSlices({
-    state,
-    runId: run.id,
-    fleet: localFleet({
-      environment: environment.name,
-      configFile: context.config.file,
-      apiUrl: environment.apiUrl,
-      searchUrls: environment.searchUrls,
-      log: (workerId, line) => context.log(`worker ${workerId}: ${line}`),
-    }),
-    workers: Math.max(1, Math.min(definition.environment.workers, planned.ranges.length)),
-    model: run.media,
-    rejectsMax: definition.environment.gate.rejectsMax,
-    task: {
-      model_name: run.media,
-      table_name: `${table.schema}.${table.name}`,
-      target_index: names.writeAlias,
-      require_alias: true,
-      run_id: run.id,
-    },
-    onProgress: (rowsRead) => report({ done: rowsRead, total: planned.rows, unit: 'rows' }),
-    event: (level, kind, message) => context.event(level, kind, message),
-  });
-  await removeWriteAlias(context.search, names.main, names.writeAlias);
-  await refreshIndex(context.search, names.main);
-  return sumSlices(state, run.id);
-};
-
-interface PlannedRanges {
-  readonly rows: number;
-  readonly ranges: readonly SliceRange[];
-}
+export const reindex =
+  (rows: number): Step<SliceTotals> =>
+  async (context, report) => {
+    const { state, run, definition, environment } = context;
+    const names = indexNamesOf(context);
+    const table = indexedTableOf(context);
+    const ranges = await planRanges(context, rows);
+    await planSlices(state, run.id, ranges);
+    await releaseAllSlices(state, run.id);
+    await indexSlices({
+      state,
+      runId: run.id,
+      fleet: localFleet({
+        environment: environment.name,
+        configFile: context.config.file,
+        apiUrl: environment.apiUrl,
+        searchUrls: environment.searchUrls,
+        log: (workerId, line) => context.log(`worker ${workerId}: ${line}`),
+      }),
+      workers: Math.max(1, Math.min(definition.environment.workers, ranges.length)),
+      model: run.media,
+      rejectsMax: definition.environment.gate.rejectsMax,
+      task: {
+        model_name: run.media,
+        table_name: `${table.schema}.${table.name}`,
+        target_index: names.writeAlias,
+        require_alias: true,
+        run_id: run.id,
+      },
+      onProgress: (rowsRead) => report({ done: rowsRead, total: rows, unit: 'rows' }),
+      event: (level, kind, message) => context.event(level, kind, message),
+    });
+    await removeWriteAlias(context.search, names.main, names.writeAlias);
+    await refreshIndex(context.search, names.main);
+    return sumSlices(state, run.id);
+  };
 
 /** Ranges of blocks for a temp table, which nobody writes to; ranges of ids for a live table, whose writers move rows between blocks. */
-async function planRanges(context: RunContext): Promise<PlannedRanges> {
-  const { definition, run } = context;
-  const table = quoteQualified(indexedTableOf(context));
-  const id = quoteIdentifier(definition.media.main.idColumn);
-  const { rows: found } = await context.withApi((session) =>
-    session.query<{ rows: string; blocks: string; first: string | null; last: string | null }>(
-      `select count(*) as rows, pg_relation_size($1::regclass) / current_setting('block_size')::bigint as blocks,
-         min(${id})::text as first, max(${id})::text as last from ${table}`,
-      [table],
+async function planRanges(context: RunContext, rows: number): Promise<SliceRange[]> {
+  if (rows === 0) return [];
+  const { workers } = context.definition.environment;
+  const blocks = await countBlocks(context);
+  const slices = sliceCount({ rows, blocks, workers, rowsPerSlice, slicesMax });
+  if (context.run.parameters.skipCopyData) return planIdRanges(context, slices);
+  return splitBlocks(blocks, slices).map((range) => ({
+    kind: 'blocks',
+    start: range.startBlock,
+    end: range.endBlock,
+  }));
+}
+
+async function countBlocks(context: RunContext): Promise<number> {
+  const { rows } = await context.withApi((session) =>
+    session.query<{ blocks: string }>(
+      `select pg_relation_size($1::regclass) / current_setting('block_size')::bigint as blocks`,
+      [quoteQualified(indexedTableOf(context))],
     ),
   );
-  const size = found[0];
-  if (size === undefined || size.first === null || size.last === null) return { rows: 0, ranges: [] };
-  const rows = Number(size.rows);
-  const blocks = Number(size.blocks);
-  const { workers } = definition.environment;
-  const slices = sliceCount({ rows, blocks, workers, rowsPerSlice, slicesMax });
-  const ranges: SliceRange[] = run.parameters.skipCopyData
-    ? splitIdRanges(BigInt(size.first), BigInt(size.last), slices).map((range) => ({
-        kind: 'ids',
-        start: Number(range.startId),
-        end: Number(range.endId),
-      }))
-    : splitBlocks(blocks, slices).map((range) => ({
-        kind: 'blocks',
-        start: range.startBlock,
-        end: range.endBlock,
-      }));
-  return { rows, ranges };
+  return Number(rows[0]?.blocks);
+}
+
+async function planIdRanges(context: RunContext, slices: number): Promise<SliceRange[]> {
+  const id = quoteIdentifier(context.definition.media.main.idColumn);
+  const { rows } = await context.withApi((session) =>
+    session.query<{ first: string | null; last: string | null }>(
+      `select min(${id})::text as first, max(${id})::text as last from ${quoteQualified(indexedTableOf(context))}`,
+    ),
+  );
+  const { first, last } = rows[0] ?? { first: null, last: null };
+  if (first === null || last === null) return [];
+  return splitIdRanges(BigInt(first), BigInt(last), slices).map((range) => ({
+    kind: 'ids',
+    start: Number(range.startId),
+    end: Number(range.endId),
+  }));
 }

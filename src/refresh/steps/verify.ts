@@ -97,7 +97,8 @@ async function checkCounts(context: RunContext, input: GateInput): Promise<Check
   const totals = await sumSlices(context.state, context.run.id);
   const main = await countDocuments(context.search, names.main);
   const filtered = await countDocuments(context.search, names.filtered);
-  const eligible = await countEligible(context);
+  const buckets = await compareBuckets(context, names.main);
+  const eligible = buckets.reduce((sum, bucket) => sum + bucket.rows, 0);
   const writersDeleted = context.run.parameters.skipCopyData ? await countDeletions(context, input) : 0;
   return [
     ...checkSlices(input.rows, totals, writersDeleted),
@@ -106,7 +107,7 @@ async function checkCounts(context: RunContext, input: GateInput): Promise<Check
     checkFilteredAfterWriters(input, main, filtered),
     checkNotEmpty(main, gate),
     ...checkLosses(input.before, await countSources(context, names.main), gate),
-    checkBuckets(await compareBuckets(context, names.main), totals.rejected + writersDeleted),
+    checkBuckets(buckets, totals.rejected + writersDeleted),
   ];
 }
 
@@ -143,15 +144,6 @@ async function countDeletions(context: RunContext, input: GateInput): Promise<nu
   const target = reconcileTargetOf(context, indexedTableOf(context));
   const fresh = await context.withApi((session) => listFreshDeletions(session, target));
   return input.reconciled.documentsDeleted + fresh.length;
-}
-
-async function countEligible(context: RunContext): Promise<number> {
-  const { condition, parameters } = eligibleCondition(context);
-  const table = quoteQualified(indexedTableOf(context));
-  const { rows } = await context.withApi((session) =>
-    session.query<{ rows: string }>(`select count(*) as rows from ${table} t where ${condition}`, parameters),
-  );
-  return Number(rows[0]?.rows);
 }
 
 async function compareBuckets(
