@@ -307,3 +307,6 @@ export const rejectsShownMax = 1_000;
 
 /** The sample of the gate is the same on a second look. */
 export const sampleRepeatSeed = 1;
+
+/** Rows go through a worker's heap and leave it at once (13 MB stay, measured); without a bound the collector lets it grow with the work it has seen. */
+export const workerHeapMb = 128;

@@ -120,18 +120,23 @@ describe('a refresh whose process is killed', () => {
     },
   );
 
-  it.each(inPromotion)('at %s: started again the promotion is finished, not repeated', async (point) => {
-    await changeCatalog();
-    await kill(point);
-    await resume();
-    const { rows } = await local.withApi((session) =>
-      session.query<{ runs: string }>('select count(distinct run_id) as runs from freshet.swaps'),
-    );
-    const { rows: promoted } = await local.withState((session) =>
-      session.query<{ runs: string }>(`select count(*) as runs from freshet.runs where state = 'succeeded'`),
-    );
-    expect(rows[0]?.runs).toBe(promoted[0]?.runs);
-  });
+  it.each(inPromotion)(
+    'D35, D36: at %s, started again the promotion is finished, not repeated',
+    async (point) => {
+      await changeCatalog();
+      await kill(point);
+      await resume();
+      const { rows } = await local.withApi((session) =>
+        session.query<{ runs: string }>('select count(distinct run_id) as runs from freshet.swaps'),
+      );
+      const { rows: promoted } = await local.withState((session) =>
+        session.query<{ runs: string }>(
+          `select count(*) as runs from freshet.runs where state = 'succeeded'`,
+        ),
+      );
+      expect(rows[0]?.runs).toBe(promoted[0]?.runs);
+    },
+  );
 
   it('D8: a worker that is killed costs its slice, which its replacement indexes', async () => {
     await changeCatalog();
