@@ -93,9 +93,9 @@ async function insertRow(
   );
 }
 
-/** A text for a json column is its JSON text, so that a scenario can say `0.90`; `NULL` in a CSV file is null. */
+/** A text for a json column is its JSON text, so that a scenario can say `0.90`. */
 function parameterOf(value: unknown, type: string | undefined): unknown {
-  if (value === null || value === 'NULL') return null;
+  if (value === null) return null;
   if (type?.startsWith('json')) return typeof value === 'string' ? value : JSON.stringify(value);
   return value;
 }

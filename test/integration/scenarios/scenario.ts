@@ -154,7 +154,11 @@ function readCsvs(folder: string, side: Side): Record<string, Row[]> {
     files.map((file) => {
       const records: Record<string, string>[] = parseCsv(readFileSync(join(folder, file)), { columns: true });
       const given = records.map((record) =>
-        Object.fromEntries(Object.entries(record).filter(([, value]) => value !== '')),
+        Object.fromEntries(
+          Object.entries(record).flatMap(([column, value]) =>
+            value === '' ? [] : [[column, value === 'NULL' ? null : value]],
+          ),
+        ),
       );
       return [file.slice(side.length + 1, -'.csv'.length), given];
     }),
