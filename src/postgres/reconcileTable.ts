@@ -50,6 +50,18 @@ export async function listFreshDeletions(session: Session, target: ReconcileTarg
   return rows.map((row) => row.identifier);
 }
 
+/** How many deletions that the run has taken into account were withdrawn since: those records come back with the next refresh. */
+export async function countWithdrawnDeletions(session: Session, target: ReconcileTarget): Promise<number> {
+  if (target.deletedMediaTable === null) return 0;
+  const relation = quoteQualified(parseQualifiedName(target.deletedMediaTable));
+  const { rows } = await session.query<{ withdrawn: string }>(
+    `select count(*) as withdrawn from freshet.applied a
+     where a.run_id = $1 and a.relation = $2 and not exists (select from ${relation} d where d.identifier = a.identifier)`,
+    [target.runId, target.deletedMediaTable],
+  );
+  return Number(rows[0]?.withdrawn);
+}
+
 /** These deletions are in table and documents now. */
 export async function recordDeletions(
   session: Session,

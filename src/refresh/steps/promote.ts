@@ -1,5 +1,5 @@
 import { swapLockWindowMs } from '../../limits.js';
-import { applyDeletions } from '../../postgres/reconcileTable.js';
+import { applyDeletions, countWithdrawnDeletions } from '../../postgres/reconcileTable.js';
 import { swapTables, validateForeignKeys, type Blocker } from '../../postgres/swap.js';
 import { moveAliases } from '../../search/aliases.js';
 import { recordCandidate, recordPromotion } from '../../state/generations.js';
@@ -36,6 +36,7 @@ export const promote =
     await recordPromotion(context.state, context.run.id);
     const live = liveNameOf(context.definition.media.main);
     const reconciled = await reconcile(context, live, indexNamesOf(context));
+    await tellWithdrawals(context);
     if (swapped !== null) await validateForeignKeys(context.environment.apiUrl, swapped);
     failpoint('promote.after');
     return {
@@ -90,6 +91,18 @@ async function swap(context: RunContext, copied: CopySummary) {
     filteredIndex: indexNamesOf(context).filtered,
   });
   return record;
+}
+
+/** A record whose deletion was withdrawn after the copy left it out is not there: the operator may want to know. */
+async function tellWithdrawals(context: RunContext): Promise<void> {
+  const target = reconcileTargetOf(context, liveNameOf(context.definition.media.main));
+  const withdrawn = await context.withApi((session) => countWithdrawnDeletions(session, target));
+  if (withdrawn === 0) return;
+  await context.event(
+    'warning',
+    'deletions.withdrawn',
+    `${withdrawn} deletions were withdrawn while the run went on; those records come back with the next refresh`,
+  );
 }
 
 /** Tells who is in the way, once per set of sessions. */
