@@ -146,6 +146,15 @@ export const bulkAnswerMs = 120_000;
 export const bulkRetryFirstMs = 100;
 export const bulkRetryLongestMs = 15_000;
 
+/**
+ * A write block of full disks (flood stage) that is still there after this time stays until somebody makes room: the engines look at their
+ * disks every 30 s and lift it by themselves.
+ */
+export const noSpaceWaitMs = 35_000;
+
+/** How often a long task of the engine is looked at for such a block. */
+export const noSpaceLookMs = 5_000;
+
 /** Documents that made no headway for so long fail their task: long enough for a rolling restart of the cluster. */
 export const bulkRetryBudgetMs = 10 * 60_000;
 
@@ -310,3 +319,6 @@ export const sampleRepeatSeed = 1;
 
 /** Rows go through a worker's heap and leave it at once (13 MB stay, measured); without a bound the collector lets it grow with the work it has seen. */
 export const workerHeapMb = 128;
+
+/** A promotion tries again for about half a day (at most 30 s apart) while a server is down: nothing else may end a half-done one. */
+export const promoteAttemptsMax = 1_500;

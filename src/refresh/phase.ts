@@ -1,7 +1,7 @@
 import pRetry from 'p-retry';
 import { runStep } from '../engine/engine.js';
 import { errorKinds, FreshetError, messageOf, type ErrorDetails } from '../errors.js';
-import { progressWriteMs, stepAttemptsMax } from '../limits.js';
+import { progressWriteMs, promoteAttemptsMax, stepAttemptsMax } from '../limits.js';
 import { explainDatabaseFault } from '../postgres/faults.js';
 import { finishPhase, setProgress, startPhase } from '../state/phases.js';
 import type { RunError } from '../state/runs.js';
@@ -27,11 +27,11 @@ export function runPhase<T extends object>(context: RunContext, name: string, st
     const progress = throttleProgress(context, name);
     try {
       const result = await pRetry(() => explained(step(context, progress.report)), {
-        retries: stepAttemptsMax - 1,
+        retries: attemptsOf(name) - 1,
         minTimeout: 1000,
         maxTimeout: 30_000,
         randomize: true,
-        shouldRetry: ({ error }) => error instanceof FreshetError && error.policy === 'retry',
+        shouldRetry: ({ error }) => mayPass(name, error),
         onFailedAttempt: ({ error, retriesLeft }) => noteAttempt(context, name, error, retriesLeft),
       });
       await progress.flush();
@@ -44,6 +44,18 @@ export function runPhase<T extends object>(context: RunContext, name: string, st
       throw namePhase(error, name);
     }
   });
+}
+
+/** A promotion that has begun must end: between swap and alias move tables and aliases differ, so it is not given up for a server that is down. */
+function attemptsOf(name: string): number {
+  return name === 'promote' ? promoteAttemptsMax : stepAttemptsMax;
+}
+
+/** Before anything was done, a server that does not answer is the operator's to see at once; later it is probably restarting. */
+function mayPass(name: string, error: Error): boolean {
+  if (!(error instanceof FreshetError)) return false;
+  const isUnreachable = error.code === 'DATABASE_UNREACHABLE' || error.code === 'SEARCH_UNREACHABLE';
+  return error.policy === 'retry' || (isUnreachable && name !== 'wait' && name !== 'preflight');
 }
 
 /** What a step throws, as an error that an operator can act on. */
@@ -71,7 +83,7 @@ async function noteAttempt(
   error: Error,
   retriesLeft: number,
 ): Promise<void> {
-  if (retriesLeft === 0 || !(error instanceof FreshetError) || error.policy !== 'retry') return;
+  if (retriesLeft === 0 || !mayPass(name, error)) return;
   await context.event('warning', 'phase.retried', `${name} is tried again: ${error.message}`);
 }
 
