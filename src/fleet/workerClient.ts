@@ -32,6 +32,7 @@ export interface TaskStatus {
   readonly counts: SliceCounts;
   readonly rejects: readonly { id: string; reason: string }[];
   readonly error: string | null;
+  readonly error_code: string | null;
 }
 
 /** The worker answered that it does not know the task, or did not answer at all: the slice must be given to another try. */

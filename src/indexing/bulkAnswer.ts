@@ -1,4 +1,5 @@
 import { rejectReasonCharactersMax } from '../limits.js';
+import { isNoSpace } from '../search/engineDifferences.js';
 
 /** Only what is needed of a bulk answer: without errors it is 25 bytes an item. */
 export const bulkFilterPath = 'errors,items.*.status,items.*.error';
@@ -10,6 +11,8 @@ export interface ItemOutcomes {
   /** Positions to send again: the engine had no room (429) or a fault (5xx). */
   readonly again: readonly number[];
   readonly againReason: string;
+  /** They cannot be written because the engine's disks are full. */
+  readonly isFull: boolean;
   /** Why no document at all can be written (index or alias gone, blocked, not permitted); null when they can. */
   readonly refusal: string | null;
 }
@@ -40,7 +43,7 @@ const refusalTypes = new Set([
 export function readBulkAnswer(text: string, count: number): ItemOutcomes | null {
   // The usual case by far is recognised without parsing: no errors, and a status of success for each item.
   if (text.startsWith('{"errors":false') && countOf(text, '"status":20') === count && text.endsWith('}')) {
-    return { indexed: count, rejected: [], again: [], againReason: '', refusal: null };
+    return { indexed: count, rejected: [], again: [], againReason: '', isFull: false, refusal: null };
   }
   const items = parseItems(text);
   return items?.length === count ? sortItems(items) : null;
@@ -66,6 +69,7 @@ function sortItems(items: readonly Item[]): ItemOutcomes {
   const rejected: { position: number; reason: string }[] = [];
   const again: number[] = [];
   let againReason = '';
+  let isFull = false;
   let refusal: string | null = null;
   items.forEach((item, position) => {
     const status = item.status ?? 0;
@@ -74,11 +78,12 @@ function sortItems(items: readonly Item[]): ItemOutcomes {
     if (isPassing(status)) {
       again.push(position);
       againReason = reason;
+      isFull = isNoSpace(status, typeOf(item), reason);
     } else if (refusalTypes.has(typeOf(item))) refusal ??= reason;
     else rejected.push({ position, reason });
   });
   const indexed = items.length - rejected.length - again.length;
-  return { indexed, rejected, again, againReason, refusal };
+  return { indexed, rejected, again, againReason, isFull, refusal };
 }
 
 /** Whether the same request may succeed later: no room, a fault of the engine, or a time-out. An item without status was not answered. */

@@ -6,6 +6,7 @@ import {
   bulkRetryBudgetMs,
   bulkRetryFirstMs,
   bulkRetryLongestMs,
+  noSpaceWaitMs,
 } from '../limits.js';
 import { BulkBatch, bulkLine } from './bulkBatch.js';
 import { sendBulk, type BulkOutcome, type BulkTarget } from './bulkRequest.js';
@@ -195,18 +196,29 @@ export class BulkWriter {
 
   async #backOff(count: number, outcome: BulkOutcome, attempt: number, headwayAt: number): Promise<void> {
     this.#window.onPressure();
-    const reason =
-      outcome.kind === 'lost' ? outcome.reason : outcome.kind === 'answered' ? outcome.againReason : '';
     const { retryFirstMs, retryLongestMs, retryBudgetMs } = this.#limits;
     const withoutHeadwayMs = Date.now() - headwayAt;
-    if (withoutHeadwayMs >= retryBudgetMs) {
-      throw new FreshetError(
-        'BULK_RETRIES_EXCEEDED',
-        `${count} documents could not be written to ${this.options.name}: no headway for ${Math.round(withoutHeadwayMs / 1000)} s and ${attempt + 1} tries. The last answer: ${reason}`,
-        { target: this.options.name },
-      );
+    const isFull = outcome.kind === 'answered' && outcome.isFull;
+    if (withoutHeadwayMs >= (isFull ? Math.min(noSpaceWaitMs, retryBudgetMs) : retryBudgetMs)) {
+      const seconds = Math.round(withoutHeadwayMs / 1000);
+      throw this.#givenUp(count, outcome, `no headway for ${seconds} s and ${attempt + 1} tries`);
     }
     await delay(backoffMs(attempt, retryFirstMs, retryLongestMs), undefined, { signal: this.#ended.signal });
+  }
+
+  #givenUp(count: number, outcome: BulkOutcome, tries: string): FreshetError {
+    const target = this.options.name;
+    const isAnswered = outcome.kind === 'answered';
+    const reason = outcome.kind === 'lost' ? outcome.reason : isAnswered ? outcome.againReason : '';
+    const what = `${count} documents could not be written to ${target}`;
+    return isAnswered && outcome.isFull
+      ? new FreshetError(
+          'SEARCH_NO_SPACE',
+          `${what}, the disks of the search cluster are nearly full: ${reason}`,
+        )
+      : new FreshetError('BULK_RETRIES_EXCEEDED', `${what}: ${tries}. The last answer: ${reason}`, {
+          target,
+        });
   }
 
   #countReject(reject: Reject): void {

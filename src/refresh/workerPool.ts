@@ -190,7 +190,7 @@ class WorkerPool {
 function sliceFailed(slice: Slice, reason: string, status?: TaskStatus): FreshetError {
   const first = status?.rejects.slice(0, 3).map((reject) => `${reject.id}: ${reject.reason}`) ?? [];
   return new FreshetError(
-    'SLICE_FAILED',
+    status?.error_code === 'SEARCH_NO_SPACE' ? 'SEARCH_NO_SPACE' : 'SLICE_FAILED',
     `Slice ${slice.ordinal} (${slice.kind} ${slice.start} to ${slice.end}) failed: ${reason}${first.length > 0 ? ` (first: ${first.join('; ')})` : ''}.`,
     { slice: slice.ordinal },
   );

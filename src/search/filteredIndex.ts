@@ -125,7 +125,9 @@ async function endedAfter(error: unknown, client: SearchClient, job: FilteredInd
   } catch (fault) {
     if (job.signal?.aborted === true) return error;
     return new FreshetError(
-      'FILTERED_INDEX_FAILED',
+      error instanceof FreshetError && error.code === 'SEARCH_NO_SPACE'
+        ? error.code
+        : 'FILTERED_INDEX_FAILED',
       `${messageOf(error)} Its tasks in the cluster could not be ended either: ${messageOf(fault)}`,
     );
   }

@@ -4,6 +4,7 @@ import { reindexCancelTimeoutMs, reindexPollMs, reindexTriesMax } from '../limit
 import { callEngine } from './call.js';
 import type { SearchClient } from './client.js';
 import { pause } from './pause.js';
+import { SpaceWatch } from './spaceWatch.js';
 
 /** One `_reindex` request of the engine, carried out as a task of the cluster. */
 export interface ReindexRequest {
@@ -85,16 +86,19 @@ function isPassing(type: string | undefined): boolean {
 /**
  * Carries out the request and waits for its end; a task that the cluster lost is begun again, which is safe because documents are written by
  * their id. Returns the documents written. An aborted signal ends the waiting only: `endReindexTasks` ends the tasks, those whose begin was
- * not confirmed included. Throws FILTERED_INDEX_FAILED.
+ * not confirmed included. Throws FILTERED_INDEX_FAILED, SEARCH_NO_SPACE.
  */
 export async function runReindex(
   client: SearchClient,
   request: ReindexRequest,
   signal: AbortSignal,
 ): Promise<number> {
+  const space = new SpaceWatch(client, request.to);
   let fault = '';
   for (let tries = 1; tries <= reindexTriesMax; tries += 1) {
-    const outcome = await waitForTask(client, await startReindex(client, request, signal), signal);
+    await space.waitForRoom(signal);
+    const task = await startReindex(client, request, signal);
+    const outcome = await waitForTask(client, task, space, signal);
     if ('documents' in outcome) return outcome.documents;
     fault = outcome.fault;
     if (!outcome.isPassing) break;
@@ -130,7 +134,12 @@ async function startReindex(
   return body.task;
 }
 
-async function waitForTask(client: SearchClient, task: string, signal: AbortSignal): Promise<TaskOutcome> {
+async function waitForTask(
+  client: SearchClient,
+  task: string,
+  space: SpaceWatch,
+  signal: AbortSignal,
+): Promise<TaskOutcome> {
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 1.5, reindexPollMs)) {
     const { status, body } = await callEngine<TaskBody>(client, {
       method: 'GET',
@@ -142,6 +151,7 @@ async function waitForTask(client: SearchClient, task: string, signal: AbortSign
     });
     if (status === 404) return { fault: `the cluster lost the task ${task}`, isPassing: true };
     if (body.completed) return outcomeOf(body);
+    await space.look();
     await pause(pauseMs, signal);
   }
 }
