@@ -140,7 +140,8 @@ async function measure(urls: Urls): Promise<void> {
       bench: 'copy',
       seed,
       rows,
-      ratio: rounded(median(seconds.copy) / median(seconds.raw)),
+      // Of each pair of neighbours: what else the machine does then weighs on both.
+      ratio: rounded(median(seconds.copy.map((value, i) => value / (seconds.raw[i] ?? NaN)))),
       secondsCopy: seconds.copy.map(rounded),
       secondsRaw: seconds.raw.map(rounded),
       raw: hasPsql ? 'psql to psql' : 'streams of this process',
