@@ -23,7 +23,7 @@ import { catalogSettings } from './scanQueries.js';
 import { destroySession } from './streams.js';
 import type { CopyOptions, CopyProgress, CopyResult, TableCopyResult } from './types.js';
 
-export type { CopyOptions, CopyProgress, CopyResult, CopiedMedia, TableCopyResult } from './types.js';
+export type { CopyOptions, CopyProgress, CopyResult, TableCopyResult } from './types.js';
 
 /**
  * Copies all tables of a media type from one snapshot of the catalog into new temp tables of the API database: filtered and transformed in
