@@ -5,7 +5,7 @@ import { withSession } from '../../../src/postgres/session.js';
 import { createApiTables, createCatalogTables } from '../../../src/sample/index.js';
 import { createDatabase, uniqueName, type TestDatabase } from '../../setup/databases.js';
 
-export { mappingOf, mediaOf, plainMedia, tagRules } from './media.js';
+export { mappingOf, mediaOf, plainMedia } from './media.js';
 
 export type Row = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import type { TableMapping, TagRules } from '../../../src/config/types.js';
 import type { CopiedMedia } from '../../../src/copy/types.js';
 
-export const tagRules: TagRules = {
+const tagRules: TagRules = {
   column: 'tags',
   accuracyMin: 0.9,
   droppedProviders: ['rekognition'],
