@@ -81,6 +81,10 @@ export async function followRun(
       if (isOver(run.state)) return run;
       await sleep(followPollMs);
     }
+  } catch (error) {
+    // The connections were closed because this process ends: it says so itself.
+    if (services.closing.aborted) return await new Promise(() => undefined);
+    throw error;
   } finally {
     view.end();
   }

@@ -5,6 +5,7 @@ import { findDefinition } from '../config/definitions.js';
 import { withSession } from '../postgres/session.js';
 import {
   assertOnlySampleRecords,
+  checkCsvHeader,
   createApiTables,
   createCatalogTables,
   fillCatalog,
@@ -42,8 +43,15 @@ export async function loadSample(services: CommandServices, request: SampleReque
     await createCatalogTables(session);
   });
   await withSession(apiUrl, { applicationName: 'freshet sample', called: 'API database' }, createApiTables);
+  // Files first: one that is refused is refused before anything was loaded.
+  const files = Object.entries(request.csv) as [SampleMedia, string][];
+  for (const [media, file] of files) await checkCsvHeader({ catalogUrl, media, file });
+  const fromFile = new Map<SampleMedia, LoadedMedia>();
+  for (const [media] of files) fromFile.set(media, await loadMedia(catalogUrl, media, request));
   const all: LoadedMedia[] = [];
-  for (const media of sampleMedia) all.push(await loadMedia(catalogUrl, media, request));
+  for (const media of sampleMedia) {
+    all.push(fromFile.get(media) ?? (await loadMedia(catalogUrl, media, request)));
+  }
   return all;
 }
 

@@ -20,7 +20,7 @@ export interface CsvOptions {
  */
 export async function loadCatalogCsv(options: CsvOptions): Promise<LoadedSample> {
   const { catalogUrl, media, file } = options;
-  compareHeader(options, await readHeader(file), await readColumns(options));
+  await checkCsvHeader(options);
   const hash = createHash('sha256');
   try {
     return await replaceRecords(
@@ -37,6 +37,11 @@ export async function loadCatalogCsv(options: CsvOptions): Promise<LoadedSample>
   } catch (error) {
     throw explainCopyError(file, error);
   }
+}
+
+/** Compares the file's header with the catalog's table; loads nothing. Throws CSV_INVALID. */
+export async function checkCsvHeader(options: CsvOptions): Promise<void> {
+  compareHeader(options, await readHeader(options.file), await readColumns(options));
 }
 
 async function* readChunks(file: string, look: (chunk: Buffer) => void): AsyncGenerator<Buffer> {

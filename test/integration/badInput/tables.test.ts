@@ -177,6 +177,22 @@ describe('tables and records that cannot be refreshed: the error says so and not
     }
   });
 
+  it('--json prints exactly one object on stdout, whether a run is refused or none is begun', async () => {
+    await onCatalog('alter table public.image rename to image_gone');
+    const refused = await local.run(['refresh', 'local', 'image', '--json']);
+    await onCatalog('alter table public.image_gone rename to image');
+    expect(refused.status).toBe(2);
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      run: { state: 'refused', error: { code: 'TABLE_MISSING', phase: 'preflight' } },
+    });
+    expect(refused.stdout.trim().split('\n')).toHaveLength(1);
+    const unknown = await local.run(['refresh', 'local', 'image', '--jsn', '--json']);
+    expect(unknown.status).toBe(64);
+    expect(JSON.parse(unknown.stdout)).toMatchObject({
+      error: { code: 'USAGE', message: "unknown option '--jsn'" },
+    });
+  });
+
   it('a disk that fills up while indexes are built ends the run with everything live as it was; the next run removes what is left', async () => {
     await onApi(`${failing}; create index image_filled on public.image (public.fill_disk(url))`);
     const rows = () => onApi('select id, identifier, url from public.image order by id');

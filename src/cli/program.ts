@@ -1,0 +1,46 @@
+import { Command } from 'commander';
+import { version } from '../version.js';
+import { configCommand } from './config.js';
+import { demoCommand } from './demo.js';
+import { doctorCommand } from './doctor.js';
+import { filteredIndexCommand } from './filteredIndex.js';
+import { loadSampleDataCommand } from './loadSampleData.js';
+import { exitStatusHelp } from './options.js';
+import { partsCommand } from './parts.js';
+import { refreshCommand } from './refresh.js';
+import { statusCommand } from './status.js';
+import { upCommand } from './up.js';
+import { workerCommand } from './worker.js';
+
+/** The whole command line. Errors of its use are thrown, not printed and exited with. */
+export function createProgram(): Command {
+  const program = new Command('freshet')
+    .description(
+      'Zero-downtime, verified, reversible data refreshes from Postgres to Postgres and Elasticsearch or OpenSearch.',
+    )
+    .version(version)
+    .showHelpAfterError('(add --help for what is possible)')
+    .addHelpText(
+      'after',
+      `
+Begin with \`freshet demo\`: real databases, a search engine, sample data and two refreshes on this machine.
+Everything about a command: \`freshet help <command>\`. FRESHET_DEBUG=1 shows the workers' lines and where errors come from.
+${exitStatusHelp}`,
+    )
+    .exitOverride();
+  for (const command of [
+    demoCommand(),
+    refreshCommand(),
+    filteredIndexCommand(),
+    statusCommand(),
+    loadSampleDataCommand(),
+    configCommand(),
+    doctorCommand(),
+    partsCommand(),
+    upCommand(),
+    workerCommand(),
+  ]) {
+    program.addCommand(command.copyInheritedSettings(program));
+  }
+  return program;
+}
