@@ -1,10 +1,12 @@
 import { FreshetError } from '../errors.js';
+import { buildSessionOf, withIndexLock } from './buildSessions.js';
 import { findDuplicates } from './duplicates.js';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
 import { hasSqlState } from './lockRetry.js';
 import { withSession, type Session } from './session.js';
 import { readIndexes } from './shape/indexes.js';
-import { buildSession, withTempTable } from './tempTableBuild.js';
+import type { IndexShape } from './tableShape.js';
+import { withTempTable } from './tempTableBuild.js';
 import { plannedIndexes, type PlannedIndex, type TempTablePlan } from './tempTablePlan.js';
 
 export { addConstraints } from './constraintBuild.js';
@@ -53,23 +55,61 @@ export function keyConstraintStatements(plan: TempTablePlan, index: PlannedIndex
   ];
 }
 
+/** The index where it is there already, whoever built it. An invalid one is a leftover of a build that broke off: dropped. */
+async function findBuilt(
+  session: Session,
+  plan: TempTablePlan,
+  oid: number,
+  index: PlannedIndex,
+): Promise<IndexShape | null> {
+  const existing = (await readIndexes(session, oid)).find(({ name }) => name === index.tempName);
+  if (existing === undefined) return null;
+  if (existing.definition !== index.definition) {
+    throw new FreshetError('SHAPE_DIFFERS', `Index ${index.tempName} is there with another definition.`);
+  }
+  if (existing.valid) return existing;
+  await session.query(`drop index ${quoteQualified({ schema: plan.temp.schema, name: index.tempName })}`);
+  return null;
+}
+
+/** Creates the index or finds it built; "exists already" means that somebody was faster, so it looks again. */
+async function createOrFind(
+  session: Session,
+  plan: TempTablePlan,
+  oid: number,
+  index: PlannedIndex,
+): Promise<IndexShape | null> {
+  const existing = await findBuilt(session, plan, oid, index);
+  if (existing !== null) return existing;
+  await session.query("select set_config('default_tablespace', $1, false)", [index.tablespace ?? '']);
+  try {
+    await session.query(createIndexStatement(plan, index));
+    return null;
+  } catch (error) {
+    const built = isTakenName(error) ? await findBuilt(session, plan, oid, index) : null;
+    if (built === null) throw error;
+    return built;
+  }
+}
+
 async function buildIndex(
   session: Session,
   plan: TempTablePlan,
   oid: number,
   index: PlannedIndex,
 ): Promise<void> {
-  const existing = (await readIndexes(session, oid)).find(({ name }) => name === index.tempName);
-  if (existing !== undefined && !(existing.valid && existing.definition === index.definition)) {
-    throw new FreshetError('SHAPE_DIFFERS', `Index ${index.tempName} is there with another definition.`);
-  }
-  if (existing === undefined) {
-    await session.query("select set_config('default_tablespace', $1, false)", [index.tablespace ?? '']);
-    await session.query(createIndexStatement(plan, index));
-  }
+  const existing = await createOrFind(session, plan, oid, index);
   const constraint = existing?.constraint ? [] : keyConstraintStatements(plan, index);
   for (const statement of [...constraint, ...finishIndexStatements(plan, index)])
     await session.query(statement);
+}
+
+const constraintOf = (error: unknown): unknown => (error as { constraint?: unknown } | null)?.constraint;
+
+/** Two statements that create one name at once: the second fails at the catalog's own unique index. */
+function isTakenName(error: unknown): boolean {
+  if (hasSqlState(error, '42P07')) return true;
+  return hasSqlState(error, '23505') && constraintOf(error) === 'pg_class_relname_nsp_index';
 }
 
 async function buildNamingDuplicates(
@@ -80,9 +120,10 @@ async function buildNamingDuplicates(
   options: IndexBuildOptions,
 ): Promise<void> {
   try {
-    await buildIndex(session, plan, oid, index);
+    await withIndexLock(session, plan, index, () => buildIndex(session, plan, oid, index));
   } catch (error) {
-    if (!hasSqlState(error, '23505')) throw error;
+    // Only where the rows violate this very index, not the catalog's.
+    if (!hasSqlState(error, '23505') || constraintOf(error) !== index.tempName) throw error;
     const keys = await findDuplicates(session, plan, index, options.identifyingColumns);
     throw new FreshetError(
       'DUPLICATE_KEYS',
@@ -102,10 +143,11 @@ async function buildNamingDuplicates(
 async function buildFrom(
   queue: PlannedIndex[],
   url: string,
+  runId: string,
   options: IndexBuildOptions,
   build: (session: Session, index: PlannedIndex) => Promise<void>,
 ): Promise<void> {
-  await withSession(url, buildSession, async (session) => {
+  await withSession(url, buildSessionOf(runId), async (session) => {
     if (options.maintenanceWorkMem !== undefined) {
       await session.query("select set_config('maintenance_work_mem', $1, false)", [
         options.maintenanceWorkMem,
@@ -130,7 +172,9 @@ async function buildIndexes(
       options.onIndexBuilt?.(index.liveName, done, indexes.length);
     };
     const connections = Math.max(1, Math.min(options.connections ?? 1, indexes.length));
-    const builders = Array.from({ length: connections }, () => buildFrom(queue, url, options, build));
+    const builders = Array.from({ length: connections }, () =>
+      buildFrom(queue, url, plan.runId, options, build),
+    );
     const outcomes = await Promise.allSettled(builders);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   });

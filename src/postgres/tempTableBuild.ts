@@ -1,11 +1,9 @@
 import { FreshetError } from '../errors.js';
-import { quoteLiteral, quoteQualified } from './identifiers.js';
+import { buildSessionOf, endOlderBuilds, lockTempTable } from './buildSessions.js';
 import { readPart } from './marks.js';
 import { withSession, type Session } from './session.js';
 import { findRelation } from './tempTable.js';
 import type { TempTablePlan } from './tempTablePlan.js';
-
-export const buildSession = { applicationName: 'freshet indexes', called: 'API database' } as const;
 
 /** The oid of the plan's temp table; SHAPE_DIFFERS where it is gone or another run's. */
 export async function findTempTable(session: Session, plan: TempTablePlan): Promise<number> {
@@ -19,17 +17,17 @@ export async function findTempTable(session: Session, plan: TempTablePlan): Prom
 }
 
 /**
- * Runs `work` while no other process works on this temp table. A backend of a dead orchestrator keeps the lock while it finishes its
- * statement; the successor then finds what it built.
+ * Runs `work` while no other process works on this temp table. What an older process of this run left working is ended first; the rest, such
+ * as the same step beside itself, is waited for.
  */
 export async function withTempTable(
   url: string,
   plan: TempTablePlan,
   work: (session: Session, oid: number) => Promise<void>,
 ): Promise<void> {
-  await withSession(url, buildSession, async (session) => {
-    const key = quoteLiteral(`freshet temp table ${quoteQualified(plan.temp)}`);
-    await session.query(`select pg_advisory_lock(hashtextextended(${key}, 0))`);
+  await withSession(url, buildSessionOf(plan.runId), async (session) => {
+    await endOlderBuilds(session, plan);
+    await lockTempTable(session, plan);
     await work(session, await findTempTable(session, plan));
   });
 }
