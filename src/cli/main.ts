@@ -10,7 +10,9 @@ process.noDeprecation = true;
 function endWith(error: unknown): void {
   const isUsage = error instanceof CommanderError;
   if (isUsage && error.exitCode === 0) return;
-  const known = isUsage ? new FreshetError('USAGE', error.message.replace(/^error: /, '')) : error;
+  const known = isUsage
+    ? new FreshetError('USAGE', error.message.replace(/^error: /, '').replaceAll('\n', ' '))
+    : error;
   if (!isUsage) writeError(known);
   if (process.argv.includes('--json')) writeJsonError(known);
   process.exitCode = statusOfError(known);

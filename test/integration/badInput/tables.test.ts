@@ -189,7 +189,7 @@ describe('tables and records that cannot be refreshed: the error says so and not
     const unknown = await local.run(['refresh', 'local', 'image', '--jsn', '--json']);
     expect(unknown.status).toBe(64);
     expect(JSON.parse(unknown.stdout)).toMatchObject({
-      error: { code: 'USAGE', message: "unknown option '--jsn'" },
+      error: { code: 'USAGE', message: "unknown option '--jsn' (Did you mean --json?)" },
     });
   });
 
