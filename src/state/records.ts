@@ -1,32 +1,41 @@
 import type { State } from './state.js';
 
-/** Rows per source at a moment of a run (`before`, `after`). */
+/** Rows per source at a moment of a run. Sources are data (`constructor`, `__proto__`): look them up with `Object.hasOwn` or a `Map`. */
 export type CountsBySource = Readonly<Record<string, number>>;
 
+/** `before`, `after`: documents per source. `applied`: deletions that the run took into account at its start, by deleted-media table. */
+export type CountedMoment = 'before' | 'after' | 'applied';
+
+/** Replaces the run's counts of this moment. */
 export async function recordCounts(
   state: State,
   runId: string,
-  moment: 'before' | 'after',
+  moment: CountedMoment,
   counts: CountsBySource,
 ): Promise<void> {
+  const entries = Object.entries(counts);
   await state.pool.query(
-    `insert into freshet.counts (run_id, moment, source, rows)
-     select $1, $2, key, value::bigint from jsonb_each_text($3::jsonb)
+    `with gone as (delete from freshet.counts where run_id = $1 and moment = $2 and source <> all ($3::text[]))
+     insert into freshet.counts (run_id, moment, source, rows)
+     select $1, $2, source, rows from unnest($3::text[], $4::bigint[]) as c (source, rows)
      on conflict (run_id, moment, source) do update set rows = excluded.rows`,
-    [runId, moment, JSON.stringify(counts)],
+    [runId, moment, entries.map(([source]) => source), entries.map(([, rows]) => rows)],
   );
 }
 
+/** The counts of this moment; the object has no prototype, so that a source which is not there is `undefined` whatever its name. */
 export async function readCounts(
   state: State,
   runId: string,
-  moment: 'before' | 'after',
+  moment: CountedMoment,
 ): Promise<CountsBySource> {
   const { rows } = await state.pool.query<{ source: string; rows: number }>(
     'select source, rows from freshet.counts where run_id = $1 and moment = $2',
     [runId, moment],
   );
-  return Object.fromEntries(rows.map((row) => [row.source, row.rows]));
+  const counts = Object.create(null) as Record<string, number>;
+  for (const row of rows) counts[row.source] = row.rows;
+  return counts;
 }
 
 /** One comparison of the gate: what was expected, what was found. */
@@ -79,6 +88,15 @@ export async function listRejects(state: State, runId: string, limit: number): P
     [runId, limit],
   );
   return rows;
+}
+
+/** The ids of all documents that the run has recorded as rejected. */
+export async function listRejectedIds(state: State, runId: string): Promise<string[]> {
+  const { rows } = await state.pool.query<{ id: string }>(
+    'select document_id as id from freshet.rejects where run_id = $1 order by document_id',
+    [runId],
+  );
+  return rows.map((row) => row.id);
 }
 
 export type EventLevel = 'info' | 'warning' | 'error';

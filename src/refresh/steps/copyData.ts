@@ -5,6 +5,7 @@ import { withTransaction } from '../../postgres/session.js';
 import { version } from '../../version.js';
 import type { RunContext } from '../context.js';
 import type { Report, Step } from '../phase.js';
+import { noteApplied } from '../writersDeletions.js';
 
 /** What the copy of one table did; ids as text, because they may pass 2^53. */
 export type CopiedTable = Omit<TableCopyResult, 'nextId'> & { readonly nextId: string };
@@ -37,6 +38,7 @@ export function copyOptionsOf(
 /** Copies the catalog's rows into the temp tables, filtered and transformed in the same pass, in one transaction: a crash leaves nothing. */
 export const copyData: Step<CopySummary> = async (context, report) => {
   const result = await copyMedia(copyOptionsOf(context, reportRows(report)));
+  await noteApplied(context);
   return {
     snapshotAt: result.snapshotAt.toISOString(),
     tables: result.tables.map((table) => ({ ...table, nextId: String(table.nextId) })),
@@ -57,6 +59,7 @@ function reportRows(report: Report): CopyOptions['onProgress'] {
 /** Without a copy: which deletions and sensitive marks the indexes are going to have taken into account is recorded now. */
 export const skipCopy: Step<CopySummary> = async (context) => {
   await recordAppliedSets(context);
+  await noteApplied(context);
   return { snapshotAt: null, tables: [] };
 };
 

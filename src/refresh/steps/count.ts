@@ -6,13 +6,14 @@ import type { Step } from '../phase.js';
 
 /** Counts the documents of each source that readers find through the alias; none where nothing is live yet. */
 export const countLive =
-  (moment: 'before' | 'after'): Step<{ counts: CountsBySource }> =>
+  (moment: 'before' | 'after'): Step<{ counts: readonly [source: string, documents: number][] }> =>
   async (context) => {
     const { media } = context.definition;
     const index = await liveIndexOf(context.search, media.index.alias);
     const counts = index === null ? {} : await countSources(context, index);
     await recordCounts(context.state, context.run.id, moment, counts);
-    return { counts };
+    // As pairs: the engine refuses or loses keys such as `constructor` in what it stores.
+    return { counts: Object.entries(counts) };
   };
 
 /** Documents by source; those without one are counted under an empty name. */
