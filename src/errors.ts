@@ -194,6 +194,11 @@ export const errorKinds = {
     remedy:
       'Move or remove the rows that refer to vanished records, then resume. The live tables were not changed.',
   },
+  ORPHANS_OVER_LIMIT: {
+    policy: 'refuse',
+    remedy:
+      'Find out why so many records vanished, or raise `gate.orphansMax`, then start a new run. The live tables were not changed.',
+  },
   TABLE_BUSY: {
     policy: 'stop',
     remedy:

@@ -106,19 +106,24 @@ async function createKeptTable(
 
 /**
  * Moves the rows that would refer to nothing to a kept table of ours, from which a rollback brings them back. In the swap transaction,
- * with writers of the key's table kept out. Null where there are none.
+ * with writers of the key's table kept out. `before`: what an earlier move of this transaction kept of this key; the rest joins it.
+ * Null where there are none.
  */
-export async function moveOrphans(session: Session, move: OrphanMove): Promise<KeptOrphans | null> {
+export async function moveOrphans(
+  session: Session,
+  move: OrphanMove,
+  before: KeptOrphans | null = null,
+): Promise<KeptOrphans | null> {
   const { key, temp } = move;
   const rows = await countRows(session, key, temp);
-  if (rows === 0) return null;
+  if (rows === 0) return before;
   await assertMovable(session, key, rows);
-  const { kept, keptOid } = await createKeptTable(session, move);
+  const { kept, keptOid } = before ?? (await createKeptTable(session, move));
   const columns = (await readColumns(session, key.tableOid)).map(({ name }) => name);
   const list = columns.map(quoteIdentifier).join(', ');
   await session.query(
     `with moved as (delete from ${quoteQualified(key.table)} r where ${orphanCondition(key, temp)} returning ${columns.map((name) => `r.${quoteIdentifier(name)}`).join(', ')})
      insert into ${quoteQualified(kept)} (${list}) select ${list} from moved`,
   );
-  return { kept, keptOid, table: key.table, foreignKey: key.name, columns, rows };
+  return { kept, keptOid, table: key.table, foreignKey: key.name, columns, rows: rows + (before?.rows ?? 0) };
 }

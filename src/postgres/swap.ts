@@ -42,10 +42,14 @@ export interface SwapOptions {
   readonly version: string;
   readonly tables: readonly SwapTable[];
   /**
-   * Called in the transaction while readers and writers are kept out: the last reconcile. Names are still those before the swap (the
-   * new rows are in the temp tables). It may run several times, each time after everything was rolled back.
+   * The last reconcile, in the transaction: called before the orphans are moved, and again while readers and writers are kept out. Names are
+   * still those before the swap (the new rows are in the temp tables). Running it twice must change nothing the second time; it may also
+   * run again after everything was rolled back.
+   * @returns how many rows left the temp tables; their orphans are moved too.
    */
-  readonly insideSwap: (session: Session) => Promise<void>;
+  readonly insideSwap: (session: Session) => Promise<number>;
+  /** How many rows of other tables may be put aside, counted in the transaction; more is ORPHANS_OVER_LIMIT. Default: any number. */
+  readonly orphansMax?: number;
   /** How long the locks are tried for; afterwards SWAP_BLOCKED, with everything as before. */
   readonly lockWindowMs: number;
   /** Called after every try that failed. */
@@ -87,25 +91,49 @@ async function lockTemps(session: Session, tables: readonly SwapTable[]): Promis
   await session.query(`lock table only ${temps.join(', only ')} in share update exclusive mode`);
 }
 
-/** Moves orphans while only writers of the lists wait; readers of the lists and everybody on the live tables go on. */
+/** Keeps writers of the lists out; their readers and everybody on the live tables go on. */
+async function lockLists(session: Session, { referencing }: PreparedSwap): Promise<void> {
+  await setLocal(session, { lock_timeout: swapLockTimeoutMs });
+  if (referencing.length === 0) return;
+  const names = referencing.map(quoteQualified).join(', only ');
+  await session.query(`lock table only ${names} in share row exclusive mode`);
+}
+
+/** Moves the orphans of all keys; what `before` kept of a key already is counted with the rest. */
 async function moveAllOrphans(
   session: Session,
   prepared: PreparedSwap,
   options: SwapOptions,
+  before: readonly KeptOrphans[] = [],
 ): Promise<KeptOrphans[]> {
-  await setLocal(session, { lock_timeout: swapLockTimeoutMs });
-  if (prepared.referencing.length === 0) return [];
-  const names = prepared.referencing.map(quoteQualified).join(', only ');
-  await session.query(`lock table only ${names} in share row exclusive mode`);
   const orphans: KeptOrphans[] = [];
   for (const { plan, keys } of prepared.tables) {
     for (const key of keys) {
       const position = prepared.keys.indexOf(key) + 1;
-      const moved = await moveOrphans(session, { ...options, key, temp: plan.temp, position });
+      const kept = before.find(({ table, foreignKey }) => isSameKey(key, { table, name: foreignKey }));
+      const move = { ...options, key, temp: plan.temp, position };
+      const moved = await moveOrphans(session, move, kept ?? null);
       if (moved !== null) orphans.push(moved);
     }
   }
+  assertOrphansWithin(orphans, options);
   return orphans;
+}
+
+type KeyName = Pick<MovedForeignKey, 'table' | 'name'>;
+
+function isSameKey(one: KeyName, other: KeyName): boolean {
+  return one.name === other.name && quoteQualified(one.table) === quoteQualified(other.table);
+}
+
+function assertOrphansWithin(orphans: readonly KeptOrphans[], { media, orphansMax }: SwapOptions): void {
+  const rows = orphans.reduce((sum, kept) => sum + kept.rows, 0);
+  if (orphansMax === undefined || rows <= orphansMax) return;
+  throw new FreshetError(
+    'ORPHANS_OVER_LIMIT',
+    `${rows} rows of other tables refer to records of ${media} that vanish; at most ${orphansMax} may be put aside.`,
+    { rows, orphansMax },
+  );
 }
 
 /** Keeps everybody out. One statement bounds all its locks together, since the first are held while the last is waited for. */
@@ -193,7 +221,9 @@ async function swapLocked(
   },
 ): Promise<SwapRecord> {
   failpoint('swap.locked');
-  await options.insideSwap(session);
+  const deleted = await options.insideSwap(session);
+  const orphans =
+    deleted === 0 ? parts.orphans : await moveAllOrphans(session, prepared, options, parts.orphans);
   const sequences = await readSequenceValues(session, prepared);
   await session.query(catalogStatements(prepared).join(';\n'));
   await assertViewsSame(session, prepared);
@@ -204,7 +234,7 @@ async function swapLocked(
     version: options.version,
     tables: prepared.tables.map(({ swapped }) => swapped),
     foreignKeys: movedKeys(prepared),
-    orphans: parts.orphans,
+    orphans,
     sequences,
     views: prepared.views.map(({ name, definition, options: viewOptions }) => ({
       view: name,
@@ -236,6 +266,9 @@ async function swapInTransaction(
     if (done !== null) return done;
     await lockTemps(session, options.tables);
     const prepared = await prepareSwap(session, options.tables);
+    // Before the orphans are looked for, so that almost no deletion is left for the time in which readers wait.
+    await options.insideSwap(session);
+    await lockLists(session, prepared);
     const orphans = await moveAllOrphans(session, prepared, options);
     lockedAt = performance.now();
     await lockOutReaders(session, prepared);
@@ -270,7 +303,8 @@ function blockedError(blockers: readonly Blocker[], options: SwapOptions, cause:
 /**
  * Makes the temp tables the live ones, all in one transaction that changes the catalog only; readers wait for milliseconds, at most
  * 0.1 s at a time while somebody blocks. A run that has swapped already gets its record and nothing happens again.
- * Throws SHAPE_DIFFERS where a live table is not what the temp table was made for, SWAP_BLOCKED, SWAP_STOPPED, ORPHANS_NOT_MOVABLE.
+ * Throws SHAPE_DIFFERS where a live table is not what the temp table was made for, SWAP_BLOCKED, SWAP_STOPPED, ORPHANS_NOT_MOVABLE,
+ * ORPHANS_OVER_LIMIT.
  */
 export async function swapTables(options: SwapOptions): Promise<SwapRecord> {
   failpoint('swap.before');

@@ -83,10 +83,11 @@ test('D34: audio and audioset change over in one transaction', async () => {
       for (const { pair: value } of found) seen.add(value);
     }
   })();
-  const insideSwap = async (session: { query(sql: string): Promise<unknown> }): Promise<void> => {
+  const insideSwap = async (session: { query(sql: string): Promise<unknown> }): Promise<number> => {
     await session.query(
       'update public.temp_import_audio set generation = 1; update public.temp_import_audioset set generation = 1',
     );
+    return 0;
   };
   await refreshTables(api, [named('audio'), named('audioset')], { runId: 'run-1', swap: { insideSwap } });
   stopped = true;

@@ -128,7 +128,7 @@ function swapOptions(
     media: 'image',
     version: '0',
     tables: plans.map((plan) => ({ live: plan.live, plan, nextId })),
-    insideSwap: () => Promise.resolve(),
+    insideSwap: () => Promise.resolve(0),
     lockWindowMs: 10_000,
     onBlocked: () => undefined,
     shouldStop: () => false,

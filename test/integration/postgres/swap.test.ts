@@ -139,7 +139,7 @@ describe('promotion', () => {
     const api = await createApi(imageAndList);
     const swap = await prepareRefresh(api, [image], { runId: 'run-1' });
     const before = await observe(api);
-    const insideSwap = (): Promise<void> => Promise.reject(new Error('reconcile'));
+    const insideSwap = (): Promise<number> => Promise.reject(new Error('reconcile'));
     await expect(swapTables({ ...swap, insideSwap })).rejects.toThrow('reconcile');
     expect(await observe(api)).toEqual(before);
     await swapTables(swap);
@@ -149,9 +149,10 @@ describe('promotion', () => {
     const api = await createApi(`create table provider (id int primary key); insert into provider values (1);
       create table image (id int primary key, p int references provider deferrable initially deferred, a int unique deferrable initially deferred);
       insert into image values (1, 1, 1), (2, 1, 2)`);
-    const insideSwap = async (session: Session): Promise<void> => {
-      await session.query('delete from public.temp_import_image where id = 1');
+    const insideSwap = async (session: Session): Promise<number> => {
+      const { rowCount } = await session.query('delete from public.temp_import_image where id = 1');
       await session.query('update public.temp_import_image set p = 1, a = 1');
+      return rowCount ?? 0;
     };
     await refreshTables(api, [image], { runId: 'run-1', swap: { insideSwap } });
     expect(await api.rows('select * from image')).toEqual([{ id: 2, p: 1, a: 1 }]);

@@ -13,7 +13,7 @@ await swapTables({
   media: 'image',
   version: '0',
   tables: tables.map((table) => ({ ...table, nextId: BigInt(table.nextId) })),
-  insideSwap: () => Promise.resolve(),
+  insideSwap: () => Promise.resolve(0),
   lockWindowMs: 10_000,
   onBlocked: () => undefined,
   shouldStop: () => false,
