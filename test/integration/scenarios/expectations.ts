@@ -24,7 +24,7 @@ export async function checkExpectation(checked: Checked, expected: Expectation):
     await local.withApi((session) => checkTable(session, table, rows));
   }
   for (const [alias, documents] of Object.entries(expected.documents)) {
-    checkDocuments(alias, await local.documents(`${checked.prefix}${alias}`), documents);
+    checkDocuments(alias, await readDocuments(local, `${checked.prefix}${alias}`), documents);
   }
   if (expected.indexes !== undefined) {
     expect(await readIndexes(checked), 'indexes and their aliases').toEqual(expected.indexes);
@@ -33,6 +33,12 @@ export async function checkExpectation(checked: Checked, expected: Expectation):
     await checkShape(checked, table, differences ?? { added: [], removed: [] });
   }
   for (const query of expected.queries) await checkQuery(local, query);
+}
+
+/** Every document of an index or alias, also those that were written or deleted a moment ago. */
+export async function readDocuments(local: LocalEnvironment, alias: string): Promise<Map<string, Row>> {
+  await local.search(`${alias}/_refresh`, { method: 'POST' });
+  return local.documents(alias);
 }
 
 interface FoundRow {

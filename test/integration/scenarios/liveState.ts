@@ -1,6 +1,7 @@
 import { quoteQualified, type QualifiedName } from '../../../src/postgres/identifiers.js';
 import type { Session } from '../../../src/postgres/session.js';
 import type { LocalEnvironment } from '../../setup/localEnvironment.js';
+import { readDocuments } from './expectations.js';
 import { readTableShape } from './tableShape.js';
 
 /** What users of a database find in it: tables (their oids, shape, digest of their rows), views, positions of sequences. */
@@ -55,7 +56,7 @@ async function readAliases(local: LocalEnvironment): Promise<Record<string, unkn
   for (const [index, aliases] of Object.entries(await local.indexes())) {
     for (const alias of aliases) {
       if (alias.startsWith('freshet-write-')) continue;
-      state[alias] = { index, documents: await local.documents(alias) };
+      state[alias] = { index, documents: await readDocuments(local, alias) };
     }
   }
   return state;
