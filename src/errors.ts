@@ -329,6 +329,11 @@ export const errorKinds = {
       'Correct what the message names and go on with the run: finished ranges of ids are not copied again. Nothing that is live was changed.',
   },
   // --- runs and the gate
+  PROMOTION_INCOMPLETE: {
+    policy: 'stop',
+    remedy:
+      'Correct what the message names and run the same refresh again: it moves the aliases first, before anything else. Nothing is lost: the tables are the new ones, complete and verified; searches still answer from the old index.',
+  },
   ENVIRONMENT_BUSY: {
     policy: 'refuse',
     remedy: 'Wait until run {run} is over (`freshet status`), then try again. Nothing was changed.',

@@ -322,3 +322,9 @@ export const workerHeapMb = 128;
 
 /** A promotion tries again for about half a day (at most 30 s apart) while a server is down: nothing else may end a half-done one. */
 export const promoteAttemptsMax = 1_500;
+
+/** Each pass takes what writers did during the one before, which is less every time; a writer faster than that must not hold a run for ever. */
+export const reconcilePassesMax = 10;
+
+/** Starts of one worker in a row: a machine that is short of memory for a moment recovers, a broken configuration does not. */
+export const workerStartsMax = 3;

@@ -101,9 +101,9 @@ export function endOnInterrupt(services: CommandServices, whatNow: string): () =
     if (interrupted) process.exit(exitStatus.interrupted);
     interrupted = true;
     services.beginClosing();
-    writeNote(`\n${pc.yellow('interrupted')}: nothing that is live was changed by that. ${whatNow}`);
-    services
-      .close()
+    describeInterruption(services)
+      .then((what) => writeNote(`\n${pc.yellow('interrupted')}: ${what} ${whatNow}`))
+      .then(() => services.close())
       .catch((error: unknown) => writeNote(String(error)))
       .finally(() => process.exit(exitStatus.interrupted));
   };
@@ -113,6 +113,14 @@ export function endOnInterrupt(services: CommandServices, whatNow: string): () =
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   };
+}
+
+/** Between swap and alias move "nothing was changed" would be false. */
+async function describeInterruption({ state }: CommandServices): Promise<string> {
+  const runs = await listUnfinishedRuns(state, null).catch(() => []);
+  const promoting = runs.find((run) => run.state === 'promoting');
+  if (promoting === undefined) return 'nothing that is live was changed by that.';
+  return `the promotion of ${promoting.media} has begun; let it end soon, until then tables and aliases may differ.`;
 }
 
 /** Stays up until Ctrl-C or SIGTERM, then stops what this command started and ends with status 0. */

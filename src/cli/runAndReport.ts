@@ -72,8 +72,12 @@ async function findInterrupted(services: CommandServices, command: RunCommand): 
       { run: own.id },
     );
   }
-  const { indexSuffix, recordLimit } = own.parameters;
-  const limit = recordLimit === null ? 'no record limit' : `at most ${formatCount(recordLimit)} records`;
+  const { indexSuffix, recordLimit, skipCopyData } = own.parameters;
+  const limit = skipCopyData
+    ? 'without copying'
+    : recordLimit === null
+      ? 'no record limit'
+      : `at most ${formatCount(recordLimit)} records`;
   writeNote(
     `${pc.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over. It goes on as it was begun (index suffix ${indexSuffix}, ${limit}).`,
   );

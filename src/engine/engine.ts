@@ -119,3 +119,9 @@ export async function startEngine(options: {
 export function runStep<T>(name: string, step: () => Promise<T>): Promise<T> {
   return DBOS.runStep(step, { name });
 }
+
+/** Whether the engine has nothing more to do for a run: it ended or was given up. For the orchestrator only. */
+export async function isWorkflowOver(runId: string): Promise<boolean> {
+  const status = await DBOS.getWorkflowStatus(runId);
+  return status === null || !['PENDING', 'ENQUEUED', 'DELAYED'].includes(status.status);
+}

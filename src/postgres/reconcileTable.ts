@@ -1,5 +1,5 @@
 import { parseQualifiedName, quoteIdentifier, quoteQualified, type QualifiedName } from './identifiers.js';
-import type { Session } from './session.js';
+import { withTransaction, type Session } from './session.js';
 
 /** What a run applies of the API writers' changes, and to which table. */
 export interface ReconcileTarget {
@@ -12,41 +12,80 @@ export interface ReconcileTarget {
 }
 
 /**
- * Applies deletions made since the run took the deleted-media table into account: the rows leave `table`, and their ids are kept in
- * `freshet.removed` until their documents are gone too (`listRemoved`, `forgetRemoved`). Both in the caller's transaction, so that a crash
- * between table and index loses nothing.
+ * Applies deletions made since the run took the deleted-media table into account to a table that nobody reads yet: the rows leave it, and
+ * with `keepIds` their ids are kept in `freshet.removed` until their documents are gone too (`listRemoved`, `forgetRemoved`). Both in the
+ * caller's transaction, so that a crash between table and index loses nothing.
  * @returns rows deleted.
  */
-export async function applyDeletions(session: Session, target: ReconcileTarget): Promise<number> {
+export async function applyDeletions(
+  session: Session,
+  target: ReconcileTarget,
+  keepIds = true,
+): Promise<number> {
   if (target.deletedMediaTable === null) return 0;
-  const relation = quoteQualified(parseQualifiedName(target.deletedMediaTable));
-  const { rowCount } = await session.query(
-    `with fresh as (
-       select d.identifier from ${relation} d
-       where d.identifier is not null and not exists (
-         select from freshet.applied a where a.run_id = $1 and a.relation = $2 and a.identifier = d.identifier)
-     ), gone as (
-       delete from ${quoteQualified(target.table)} t using fresh where t.identifier = fresh.identifier
-       returning t.identifier, t.${quoteIdentifier(target.idColumn)} as id
-     ), kept as (
-       insert into freshet.removed (run_id, identifier, id) select $1, identifier, id from gone on conflict do nothing
-     )
-     select identifier from gone`,
-    [target.runId, target.deletedMediaTable],
-  );
+  const { rowCount } = await session.query(deletionStatement(target, keepIds, freshDeletions(target)), [
+    target.runId,
+    target.deletedMediaTable,
+  ]);
   return rowCount ?? 0;
 }
+
+function freshDeletions({ deletedMediaTable }: ReconcileTarget): string {
+  const relation = quoteQualified(parseQualifiedName(deletedMediaTable ?? ''));
+  return `select d.identifier from ${relation} d
+     where d.identifier is not null and not exists (
+       select from freshet.applied a where a.run_id = $1 and a.relation = $2 and a.identifier = d.identifier)`;
+}
+
+/** Parameters: $1 the run, $2 the deleted-media table. */
+function deletionStatement(target: ReconcileTarget, keepIds: boolean, fresh: string): string {
+  const id = `t.${quoteIdentifier(target.idColumn)}`;
+  const kept = keepIds
+    ? `, kept as (insert into freshet.removed (run_id, identifier, id) select $1, identifier, id from gone on conflict do nothing)`
+    : '';
+  return `with fresh as (${fresh}), gone as (
+       delete from ${quoteQualified(target.table)} t using fresh where t.identifier = fresh.identifier
+       returning t.identifier, ${id} as id)${kept}
+     select identifier from gone`;
+}
+
+/**
+ * Applies one deletion to the live table, where other tables may refer to the record: then nothing happens, because whoever deletes a record
+ * says what becomes of what refers to it.
+ * @returns false when something refers to it.
+ */
+export async function applyDeletionToLive(
+  session: Session,
+  target: ReconcileTarget,
+  identifier: string,
+): Promise<boolean> {
+  try {
+    await withTransaction(session, async () => {
+      await session.query(`set local lock_timeout = '1s'`);
+      await session.query('set constraints all immediate');
+      const fresh = 'select $3::uuid as identifier where $2::text is not null';
+      await session.query(deletionStatement(target, true, fresh), [
+        target.runId,
+        target.deletedMediaTable,
+        identifier,
+      ]);
+    });
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === foreignKeyViolation) return false;
+    throw error;
+  }
+}
+
+const foreignKeyViolation = '23503';
 
 /** Identifiers that the deleted-media table lists and the run has not taken into account yet. */
 export async function listFreshDeletions(session: Session, target: ReconcileTarget): Promise<string[]> {
   if (target.deletedMediaTable === null) return [];
-  const relation = quoteQualified(parseQualifiedName(target.deletedMediaTable));
-  const { rows } = await session.query<{ identifier: string }>(
-    `select d.identifier from ${relation} d
-     where d.identifier is not null and not exists (
-       select from freshet.applied a where a.run_id = $1 and a.relation = $2 and a.identifier = d.identifier)`,
-    [target.runId, target.deletedMediaTable],
-  );
+  const { rows } = await session.query<{ identifier: string }>(freshDeletions(target), [
+    target.runId,
+    target.deletedMediaTable,
+  ]);
   return rows.map((row) => row.identifier);
 }
 

@@ -1,10 +1,11 @@
-import { migrateEngine, runStep, startEngine, type Engine } from '../engine/engine.js';
-import { releaseLease } from '../state/leases.js';
-import { findRun, finishRun, type Run } from '../state/runs.js';
+import pRetry from 'p-retry';
+import { FreshetError } from '../errors.js';
+import { isWorkflowOver, migrateEngine, runStep, startEngine, type Engine } from '../engine/engine.js';
+import { endRun, findRun, listUnfinishedRuns, type Run } from '../state/runs.js';
 import { openRunContext, type RunContext, type Services } from './context.js';
 import { rebuildFilteredIndex } from './filteredIndex.js';
 import { describeError } from './phase.js';
-import { refresh, runToEnd } from './refresh.js';
+import { endRetries, refresh, runToEnd } from './refresh.js';
 
 /** Prepares the state database for the engine. */
 export const prepareState = migrateEngine;
@@ -14,12 +15,29 @@ export const prepareState = migrateEngine;
  * @param onLost called when another process may be the orchestrator from now on: this one must end at once.
  * @returns null when another process is the orchestrator.
  */
-export function startOrchestrator(
+export async function startOrchestrator(
   services: Services,
   stateUrl: string,
   onLost: () => void,
 ): Promise<Engine | null> {
-  return startEngine({ stateUrl, onLost, workflow: (runId) => executeRun(services, runId) });
+  const engine = await startEngine({
+    stateUrl,
+    onLost,
+    workflow: (runId) => executeRun(services, runId),
+  });
+  if (engine !== null) await endStranded(services);
+  return engine;
+}
+
+/** Runs that the engine has given up (a fault outside of every step) have no end of their own, and would hold their environment. */
+async function endStranded({ state }: Services): Promise<void> {
+  for (const run of await listUnfinishedRuns(state, null)) {
+    if (!(await isWorkflowOver(run.id))) continue;
+    const fault = new FreshetError('INTERNAL', 'The engine ended the run without its own end.', {
+      run: run.id,
+    });
+    await endRun(state, run.id, 'failed', describeError(fault));
+  }
 }
 
 async function executeRun(services: Services, runId: string): Promise<void> {
@@ -39,10 +57,9 @@ async function openOrFail(services: Services, run: Run): Promise<RunContext | nu
   try {
     return await openRunContext(services, run);
   } catch (error) {
-    await runStep('end', async () => {
-      await finishRun(services.state, run.id, 'failed', describeError(error));
-      await releaseLease(services.state, run.id);
-    });
+    await runStep('end', () =>
+      pRetry(() => endRun(services.state, run.id, 'failed', describeError(error)), endRetries),
+    );
     return null;
   }
 }

@@ -1,7 +1,10 @@
+import type { TableMapping } from '../config/types.js';
+import { reconcilePassesMax } from '../limits.js';
 import { buildDocumentsById } from '../indexing/documentsById.js';
-import type { QualifiedName } from '../postgres/identifiers.js';
+import { tempTableOf, type QualifiedName } from '../postgres/identifiers.js';
 import {
   applyDeletions,
+  applyDeletionToLive,
   forgetRemoved,
   listFreshDeletions,
   listMarkChanges,
@@ -11,11 +14,13 @@ import {
   type MarkChange,
   type ReconcileTarget,
 } from '../postgres/reconcileTable.js';
-import { withTransaction } from '../postgres/session.js';
+import { withTransaction, type Session } from '../postgres/session.js';
+import { refreshIndex } from '../search/counts.js';
 import { findIdsByKeyword } from '../search/lookups.js';
 import { deleteDocuments, indexDocuments } from '../search/writes.js';
 import { fetchDocuments } from '../search/documents.js';
 import type { RunContext } from './context.js';
+import { liveNameOf } from './tables.js';
 
 export interface Reconciled {
   readonly rowsDeleted: number;
@@ -29,71 +34,152 @@ export function reconcileTargetOf({ definition, run }: RunContext, table: Qualif
   return { runId: run.id, table, idColumn, deletedMediaTable, sensitiveMediaTable };
 }
 
-/**
- * Applies what API writers changed since the run took their tables into account, to `table` and to the run's indexes. Each part is safe to
- * repeat: what was applied is recorded only after it is in the documents.
- */
-export async function reconcile(
-  context: RunContext,
-  table: QualifiedName,
-  indexes: { main: string; filtered: string },
-): Promise<Reconciled> {
-  const target = reconcileTargetOf(context, table);
-  const fresh = await context.withApi((session) => listFreshDeletions(session, target));
-  const rowsDeleted = await context.withApi((session) =>
-    withTransaction(session, () => applyDeletions(session, target)),
-  );
-  const documentsDeleted = await deleteRemoved(context, target, fresh, indexes);
-  const documentsUpdated = await applyMarks(context, target, indexes);
-  return { rowsDeleted, documentsDeleted, documentsUpdated };
+/** What a pass may change. Before the promotion a run writes to nothing that readers see. */
+export interface ReconcileScope {
+  /** The rows that documents are built from. */
+  readonly table: QualifiedName;
+  /** `own`: a temp table, rows leave it; `live`: the promoted table, rows leave it that nothing refers to; `untouched`: the API's own. */
+  readonly rows: 'own' | 'live' | 'untouched';
+  /** The run's own indexes. */
+  readonly indexes: readonly string[];
 }
 
 /**
- * Deletes the documents of deleted records: those whose rows we took out of the table, and those that the index still has although the
+ * Applies what API writers changed since the run took their tables into account, pass by pass until one finds nothing: what they do during a
+ * pass, which it may have overwritten, is the next one's difference. What was applied is recorded only after it is in the documents.
+ */
+export async function reconcile(context: RunContext, scope: ReconcileScope): Promise<Reconciled> {
+  const total = { rowsDeleted: 0, documentsDeleted: 0, documentsUpdated: 0 };
+  for (let pass = 1; pass <= reconcilePassesMax; pass += 1) {
+    const found = await reconcileOnce(context, scope, total);
+    if (!found) break;
+  }
+  return total;
+}
+
+/** @returns whether there was anything to do. */
+async function reconcileOnce(
+  context: RunContext,
+  scope: ReconcileScope,
+  total: { rowsDeleted: number; documentsDeleted: number; documentsUpdated: number },
+): Promise<boolean> {
+  const target = reconcileTargetOf(context, scope.table);
+  if (scope.rows === 'own') await deleteFromAdditional(context);
+  const fresh = await context.withApi((session) => listFreshDeletions(session, target));
+  const rowsDeleted = await deleteRows(context, target, scope, fresh);
+  const deleted = await deleteRemoved(context, target, fresh, scope.indexes);
+  const updated = await applyMarks(context, target, scope.indexes);
+  total.rowsDeleted += rowsDeleted;
+  total.documentsDeleted += deleted.documents;
+  total.documentsUpdated += updated.documents;
+  return fresh.length > 0 || deleted.removed > 0 || updated.changes > 0;
+}
+
+async function deleteRows(
+  context: RunContext,
+  target: ReconcileTarget,
+  { rows }: ReconcileScope,
+  fresh: readonly string[],
+): Promise<number> {
+  if (rows === 'untouched' || fresh.length === 0) return 0;
+  return context.withApi(async (session) => {
+    if (rows === 'own') return withTransaction(session, () => applyDeletions(session, target));
+    let deleted = 0;
+    for (const identifier of fresh) {
+      if (await applyDeletionToLive(session, target, identifier)) deleted += 1;
+      else await tellReferredTo(context, identifier);
+    }
+    return deleted;
+  });
+}
+
+function tellReferredTo(context: RunContext, identifier: string): Promise<void> {
+  return context.event(
+    'warning',
+    'deletion.referred',
+    `the record ${identifier} is listed as deleted, but other rows refer to it: its document goes, its row stays`,
+  );
+}
+
+/** Additional tables have no documents: their rows go, and the difference is recorded with the main table's where both share a list. */
+async function deleteFromAdditional(context: RunContext): Promise<void> {
+  const { additional, main } = context.definition.media;
+  for (const mapping of additional) {
+    if (mapping.deletedMediaTable === null) continue;
+    const target = additionalTargetOf(context, mapping);
+    await context.withApi(async (session) => {
+      const fresh = await listFreshDeletions(session, target);
+      await withTransaction(session, () => applyDeletions(session, target, false));
+      if (mapping.deletedMediaTable !== main.deletedMediaTable) await recordDeletions(session, target, fresh);
+    });
+  }
+}
+
+/** In the swap's transaction: rows that writers deleted since the last pass leave the temp tables. @returns rows deleted. */
+export async function applyAllDeletions(session: Session, context: RunContext): Promise<number> {
+  const { main, additional } = context.definition.media;
+  const own = reconcileTargetOf(context, tempTableOf(liveNameOf(main)));
+  let deleted = await applyDeletions(session, own);
+  for (const mapping of additional) {
+    if (mapping.deletedMediaTable === null) continue;
+    deleted += await applyDeletions(session, additionalTargetOf(context, mapping), false);
+  }
+  return deleted;
+}
+
+function additionalTargetOf({ run }: RunContext, mapping: TableMapping): ReconcileTarget {
+  const { idColumn, deletedMediaTable } = mapping;
+  const table = tempTableOf(liveNameOf(mapping));
+  return { runId: run.id, table, idColumn, deletedMediaTable, sensitiveMediaTable: null };
+}
+
+/**
+ * Deletes the documents of deleted records: those whose rows we took out of the table, and those that the indexes still have although the
  * API took the row out itself (between swap and alias move it deletes from the old index).
  */
 async function deleteRemoved(
   context: RunContext,
   target: ReconcileTarget,
   fresh: readonly string[],
-  indexes: { main: string; filtered: string },
-): Promise<number> {
+  indexes: readonly string[],
+): Promise<{ documents: number; removed: number }> {
   const removed = await context.withApi((session) => listRemoved(session, context.run.id));
-  const found = await findIdsByKeyword(context.search, indexes.main, 'identifier', fresh);
-  const ids = [...new Set([...removed.map(String), ...found])];
-  if (ids.length > 0) {
-    await deleteDocuments(context.search, indexes.filtered, ids);
-    await deleteDocuments(context.search, indexes.main, ids);
+  const ids = new Set(removed.map(String));
+  for (const index of fresh.length > 0 ? indexes : []) {
+    await refreshIndex(context.search, index);
+    for (const id of await findIdsByKeyword(context.search, index, 'identifier', fresh)) ids.add(id);
   }
+  for (const index of ids.size > 0 ? indexes : []) await deleteDocuments(context.search, index, [...ids]);
   await context.withApi((session) =>
     withTransaction(session, async () => {
       await forgetRemoved(session, context.run.id, removed);
       await recordDeletions(session, target, fresh);
     }),
   );
-  return ids.length;
+  return { documents: ids.size, removed: removed.length };
 }
 
 /** Builds the documents of changed records anew: what a mark does to a document is the builder's to say. */
 async function applyMarks(
   context: RunContext,
   target: ReconcileTarget,
-  indexes: { main: string; filtered: string },
-): Promise<number> {
+  indexes: readonly string[],
+): Promise<{ documents: number; changes: number }> {
   const changes = await context.withApi((session) => listMarkChanges(session, target));
-  if (changes.length === 0) return 0;
+  if (changes.length === 0) return { documents: 0, changes: 0 };
   await writeMarks(context, target, changes, indexes);
   await context.withApi((session) =>
     withTransaction(session, () => recordMarkChanges(session, target, changes)),
   );
-  return changes.filter((change) => change.id !== null).length;
+  return { documents: changes.filter((change) => change.id !== null).length, changes: changes.length };
 }
 
+/** Only documents that an index has are written: a filtered index lacks what it hides. */
 async function writeMarks(
   context: RunContext,
   target: ReconcileTarget,
   changes: readonly MarkChange[],
-  indexes: { main: string; filtered: string },
+  indexes: readonly string[],
 ): Promise<void> {
   const ids = changes.flatMap((change) => (change.id === null ? [] : [change.id]));
   // Without a run id the builder sees the sensitive-media table as it is now, which is what the changes lead to.
@@ -104,15 +190,10 @@ async function writeMarks(
     runId: null,
     ids,
   });
-  await indexDocuments(context.search, indexes.main, documents);
-  const inFiltered = await fetchDocuments(
-    context.search,
-    indexes.filtered,
-    documents.map((document) => document.id),
-  );
-  await indexDocuments(
-    context.search,
-    indexes.filtered,
-    documents.filter((document) => (inFiltered.get(document.id) ?? null) !== null),
-  );
+  const documentIds = documents.map((document) => document.id);
+  for (const index of indexes) {
+    const present = await fetchDocuments(context.search, index, documentIds);
+    const known = documents.filter((document) => (present.get(document.id) ?? null) !== null);
+    await indexDocuments(context.search, index, known);
+  }
 }

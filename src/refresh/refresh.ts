@@ -1,7 +1,8 @@
-import { finishRun } from '../state/runs.js';
-import { releaseLease } from '../state/leases.js';
+import pRetry from 'p-retry';
+import { endRun } from '../state/runs.js';
 import { runStep } from '../engine/engine.js';
 import { policyOf } from '../errors.js';
+import { promoteAttemptsMax } from '../limits.js';
 import { undoRefused } from './undo.js';
 import type { RunContext } from './context.js';
 import { describeError, runPhase, skipPhase } from './phase.js';
@@ -89,6 +90,9 @@ export async function afterPromotion(context: RunContext): Promise<void> {
   }
 }
 
+/** A state database that restarts must not leave a run without an end: it would hold the environment. */
+export const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000 };
+
 /** Runs a flow to its end, whatever it is, and frees the environment. */
 export async function runToEnd(
   context: RunContext,
@@ -109,8 +113,7 @@ export async function runToEnd(
       await context.event('error', `run.${ended}`, failure.message);
       await undo(context, failure.code);
     }
-    await finishRun(state, run.id, ended, failure);
-    await releaseLease(state, run.id);
+    await pRetry(() => endRun(state, run.id, ended, failure), endRetries);
   });
 }
 

@@ -100,17 +100,28 @@ async function addRun(
   const id = randomUUID();
   const name = flow === 'refresh' ? definition.id : filteredIndexId(definition);
   const environment = definition.environment.name;
-  const active = (await listUnfinishedRuns(state, environment)).find((run) => run.definition === name);
-  if (active !== undefined) {
-    throw new FreshetError('ALREADY_RUNNING', `${name} is ${active.state} already (run ${active.id}).`, {
-      run: active.id,
-    });
-  }
   const { stateUrl } = await services.resolve(environment);
   const media = definition.media.name;
-  await enqueueRun(stateUrl, state, id, async (client) => {
-    await insertRun(client, { id, definition: name, environment, media, flow, parameters });
-    await planPhases(client, id, flow === 'refresh' ? refreshPhases : filteredIndexPhases);
-  });
+  try {
+    await enqueueRun(stateUrl, state, id, async (client) => {
+      await insertRun(client, { id, definition: name, environment, media, flow, parameters });
+      await planPhases(client, id, flow === 'refresh' ? refreshPhases : filteredIndexPhases);
+    });
+  } catch (error) {
+    throw (await findActive(services, environment, name)) ?? error;
+  }
   return id;
+}
+
+/** The database lets one run of a definition be active (`one_active_run`), whoever is first. */
+async function findActive(
+  { state }: Services,
+  environment: string,
+  definition: string,
+): Promise<FreshetError | null> {
+  const active = (await listUnfinishedRuns(state, environment)).find((run) => run.definition === definition);
+  if (active === undefined) return null;
+  return new FreshetError('ALREADY_RUNNING', `${definition} is ${active.state} already (run ${active.id}).`, {
+    run: active.id,
+  });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pRetry from 'p-retry';
 import { FreshetError, messageOf } from '../errors.js';
-import { sliceAttemptsMax, workerPollMs } from '../limits.js';
+import { sliceAttemptsMax, workerPollMs, workerStartsMax } from '../limits.js';
 import type { Fleet, FleetWorker } from '../fleet/fleet.js';
 import {
   readHealth,
@@ -13,7 +14,7 @@ import {
 import { recordRejects, type EventLevel } from '../state/records.js';
 import { claimSlice, completeSlice, releaseSlice, sumSlices, type Slice } from '../state/slices.js';
 import type { State } from '../state/state.js';
-import { requestWorker, workerGone, workerReady } from '../state/workers.js';
+import { listWorkers, requestWorker, workerGone, workerReady } from '../state/workers.js';
 
 export interface PoolOptions {
   readonly state: State;
@@ -34,32 +35,55 @@ export interface PoolOptions {
  * slice back and is replaced alone. Ends all workers, whatever happens.
  */
 export async function indexSlices(options: PoolOptions): Promise<void> {
-  const pool = new WorkerPool(options);
+  const pool = new WorkerPool(options, await readEarlier(options));
   const loops = Array.from({ length: options.workers }, (_, index) => pool.work(index + 1));
   const outcomes = await Promise.allSettled(loops);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
 }
 
+/** What earlier tries of this reindex left: their workers ended with their orchestrator, what they settled on holds. */
+interface Earlier {
+  readonly documentDigest: string | null;
+  readonly workers: number;
+  readonly rejected: number;
+}
+
+async function readEarlier({ state, runId }: PoolOptions): Promise<Earlier> {
+  const workers = await listWorkers(state, runId);
+  for (const { id } of workers) await workerGone(state, runId, id);
+  const { rejected } = await sumSlices(state, runId);
+  const documentDigest = workers.find((worker) => worker.documentDigest !== null)?.documentDigest ?? null;
+  return { documentDigest, workers: workers.length, rejected };
+}
+
 class WorkerPool {
   private failure: unknown = null;
-  private documentDigest: string | null = null;
+  private documentDigest: string | null;
+  private started: number;
   /** Rows that running tasks have read so far, by worker. */
   private readonly running = new Map<string, number>();
   private doneRows = 0;
-  private rejected = 0;
+  private rejected: number;
 
-  constructor(private readonly options: PoolOptions) {}
+  constructor(
+    private readonly options: PoolOptions,
+    earlier: Earlier,
+  ) {
+    this.documentDigest = earlier.documentDigest;
+    this.started = earlier.workers;
+    this.rejected = earlier.rejected;
+  }
 
   /** One worker's life and those of its replacements. */
   async work(place: number): Promise<void> {
     let worker: FleetWorker | null = null;
-    let generation = 0;
     try {
       for (;;) {
-        const slice = await this.nextSlice(`${place}.${generation}`);
+        if (worker === null || worker.isGone()) worker = await this.replaceWorker(place, worker);
+        if (worker === null) return;
+        const slice = await this.nextSlice(worker.id);
         if (slice === null) return;
-        if (worker === null || worker.isGone()) worker = await this.startWorker(place, ++generation);
         if (!(await this.indexSlice(worker, slice))) {
           await this.endWorker(worker);
           worker = null;
@@ -87,28 +111,53 @@ class WorkerPool {
     return null;
   }
 
-  private async startWorker(place: number, generation: number): Promise<FleetWorker> {
-    const { state, runId, fleet, model } = this.options;
-    const id = `${place}.${generation}`;
+  /** A worker that does not start is replaced alone, some times; null when the run has failed meanwhile. */
+  private async replaceWorker(place: number, gone: FleetWorker | null): Promise<FleetWorker | null> {
+    if (gone !== null) await this.endWorker(gone);
+    return pRetry(async () => (this.failure === null ? this.startWorker(place) : null), {
+      retries: workerStartsMax - 1,
+      minTimeout: 500,
+      maxTimeout: 10_000,
+      shouldRetry: ({ error }) => isStartFault(error),
+      onFailedAttempt: async ({ error, retriesLeft }) => {
+        if (retriesLeft > 0 && isStartFault(error)) {
+          await this.options.event('warning', 'worker.lost', `a worker did not start: ${error.message}`);
+        }
+      },
+    });
+  }
+
+  private async startWorker(place: number): Promise<FleetWorker> {
+    const { state, runId, fleet } = this.options;
+    this.started += 1;
+    const id = `${place}.${this.started}`;
     await requestWorker(state, runId, id, fleet.kind);
-    const worker = await fleet.start(id);
+    let worker: FleetWorker | null = null;
+    try {
+      worker = await fleet.start(id);
+      await this.welcome(worker);
+      return worker;
+    } catch (error) {
+      if (worker !== null) await worker.stop();
+      await workerGone(state, runId, id);
+      throw error;
+    }
+  }
+
+  /** All workers of a run build the same documents, also those of a resumed run's other release. */
+  private async welcome(worker: FleetWorker): Promise<void> {
+    const { state, runId, model } = this.options;
     const health = await readHealth(worker.url);
     const documentDigest = health.documentDigests[model] ?? '';
     this.documentDigest ??= documentDigest;
     if (documentDigest !== this.documentDigest) {
-      await worker.stop();
       throw new FreshetError(
         'WORKERS_DIFFER',
-        `Worker ${id} builds other documents than the run's first worker (version ${health.version}).`,
+        `Worker ${worker.id} builds other documents than the run's first worker (version ${health.version}).`,
       );
     }
-    await workerReady(state, runId, id, {
-      url: worker.url,
-      pid: worker.pid,
-      version: health.version,
-      documentDigest,
-    });
-    return worker;
+    const { url, pid } = worker;
+    await workerReady(state, runId, worker.id, { url, pid, version: health.version, documentDigest });
   }
 
   private async endWorker(worker: FleetWorker): Promise<void> {
@@ -185,6 +234,12 @@ class WorkerPool {
     const inTasks = [...this.running.values()].reduce((sum, rows) => sum + rows, 0);
     this.options.onProgress(this.doneRows + inTasks);
   }
+}
+
+function isStartFault(error: Error): boolean {
+  return (
+    error instanceof WorkerLost || (error instanceof FreshetError && error.code === 'WORKER_START_FAILED')
+  );
 }
 
 function sliceFailed(slice: Slice, reason: string, status?: TaskStatus): FreshetError {

@@ -39,6 +39,15 @@ export async function recordCandidate(
   );
 }
 
+/** What the swap made live. */
+export async function recordCandidateTables(
+  state: State,
+  id: string,
+  tables: Readonly<Record<string, number>>,
+): Promise<void> {
+  await state.pool.query('update freshet.generations set tables = $2 where id = $1', [id, tables]);
+}
+
 /** The candidate is live now, what was live is previous, what was previous before is gone when its parts are dropped. */
 export async function recordPromotion(state: State, runId: string): Promise<void> {
   await state.pool.query(

@@ -10,7 +10,7 @@ export interface LeaseHolder {
 
 /**
  * Tries to take the environment for a run. Runs are served in the order in which they were created; with `allowConcurrent` only a run of
- * the same media type is in the way. A lease has no time-out: it ends with the run's clean-up (`releaseLease`).
+ * the same media type is in the way. A lease has no time-out: it ends with its run (`endRun`).
  * Taking it again by the same run succeeds (a repeated step).
  * @returns null when the run holds it now, else the run that is in the way.
  */
@@ -49,10 +49,6 @@ export async function tryAcquireLease(
   } finally {
     client.release();
   }
-}
-
-export async function releaseLease(state: State, runId: string): Promise<void> {
-  await state.pool.query('delete from freshet.leases where run_id = $1', [runId]);
 }
 
 export async function listLeases(

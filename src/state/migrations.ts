@@ -17,6 +17,7 @@ create table freshet.runs (
   finished_at timestamptz,
   version text not null
 );
+create unique index one_active_run on freshet.runs (definition) where finished_at is null;
 create index runs_by_environment on freshet.runs (environment, created_at);
 create table freshet.phases (
   run_id text not null references freshet.runs on delete cascade,

@@ -68,10 +68,11 @@ export async function listRuns(state: State, limit: number): Promise<Run[]> {
   return rows;
 }
 
-/** Ids of runs that are not over, of one environment. */
-export async function listUnfinishedRuns(state: State, environment: string): Promise<Run[]> {
+/** Runs that are not over, of one environment or (null) of all. */
+export async function listUnfinishedRuns(state: State, environment: string | null): Promise<Run[]> {
   const { rows } = await state.pool.query<Run>(
-    `select ${columns} from freshet.runs where environment = $1 and finished_at is null order by created_at`,
+    `select ${columns} from freshet.runs
+     where ($1::text is null or environment = $1) and finished_at is null order by created_at`,
     [environment],
   );
   return rows;
@@ -95,15 +96,14 @@ export async function setRunState(state: State, id: string, to: RunState): Promi
   );
 }
 
-/** Ends a run. The first end counts: a repeated step changes nothing. */
-export async function finishRun(
-  state: State,
-  id: string,
-  to: RunState,
-  error: RunError | null,
-): Promise<void> {
+/**
+ * Ends a run and frees its environment, together or not at all: a lease without its run would hold the environment for ever. The first end
+ * counts: a repeated step changes nothing.
+ */
+export async function endRun(state: State, id: string, to: RunState, error: RunError | null): Promise<void> {
   await state.pool.query(
-    `update freshet.runs set state = $2, error = $3, finished_at = now() where id = $1 and finished_at is null`,
+    `with freed as (delete from freshet.leases where run_id = $1)
+     update freshet.runs set state = $2, error = $3, finished_at = now() where id = $1 and finished_at is null`,
     [id, to, error],
   );
 }

@@ -7,6 +7,8 @@ export interface WorkerRecord {
   readonly state: WorkerState;
   readonly url: string | null;
   readonly pid: number | null;
+  /** Of its document builders, once it was ready. */
+  readonly documentDigest: string | null;
 }
 
 /** Records a worker before it is created, so that none can exist without a row (I8). */
@@ -38,7 +40,7 @@ export async function workerGone(state: State, runId: string, id: string): Promi
 
 export async function listWorkers(state: State, runId: string): Promise<WorkerRecord[]> {
   const { rows } = await state.pool.query<WorkerRecord>(
-    `select id, fleet, state, url, pid from freshet.workers where run_id = $1 order by requested_at, id`,
+    `select id, fleet, state, url, pid, document_digest as "documentDigest" from freshet.workers where run_id = $1 order by requested_at, id`,
     [runId],
   );
   return rows;

@@ -5,13 +5,14 @@ import { ensureMarks } from '../../postgres/marks.js';
 import { rehearseTempTables } from '../../postgres/rehearsal.js';
 import { withSession, type Session } from '../../postgres/session.js';
 import { assertCarryable, describeTable, type TableShape } from '../../postgres/tableShape.js';
-import { assertAliasUsable } from '../../search/aliases.js';
+import { assertAliasUsable, liveIndexOf } from '../../search/aliases.js';
 import { describeCluster } from '../../search/client.js';
 import { readIndex } from '../../search/index.js';
 import { assertSuffix } from '../../search/names.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { RunContext } from '../context.js';
 import type { Step } from '../phase.js';
+import { finishPromotion } from '../finishPromotion.js';
 import { describeLiveTables, tablesOf } from '../tables.js';
 import { readTerms } from '../terms.js';
 import { copyOptionsOf } from './copyData.js';
@@ -23,7 +24,9 @@ import { copyOptionsOf } from './copyData.js';
  */
 export const preflight: Step<{ engine: string; version: string }> = async (context) => {
   const { engine, version } = await describeCluster(context.search);
+  await finishPromotion(context);
   await checkIndexNames(context);
+  await checkOrigin(context);
   await readTerms(context);
   await context.withApi(async (session) => {
     const shapes = await describeLiveTables(session, context.definition.media);
@@ -33,6 +36,17 @@ export const preflight: Step<{ engine: string; version: string }> = async (conte
   });
   return { engine, version };
 };
+
+/** The filtered index is built from what is live when its turn has come, which need not be what was live when it was asked for. */
+async function checkOrigin({ definition, run, search, ...context }: RunContext): Promise<void> {
+  if (run.flow !== 'filtered-index') return;
+  const live = await liveIndexOf(search, definition.media.index.alias);
+  const { main } = indexNamesOf({ definition, run, search, ...context });
+  if (live === main) return;
+  throw new FreshetError('ORIGIN_NOT_LIVE', `${main} is not the live index any more; ${live ?? 'none'} is.`, {
+    live,
+  });
+}
 
 /** The tables of a run that copies, on both sides. */
 async function checkTables(

@@ -1,15 +1,17 @@
-import { swapLockWindowMs } from '../../limits.js';
-import { applyDeletions, countWithdrawnDeletions } from '../../postgres/reconcileTable.js';
-import { swapTables, validateForeignKeys, type Blocker } from '../../postgres/swap.js';
+import pRetry from 'p-retry';
+import { FreshetError, messageOf } from '../../errors.js';
+import { promoteAttemptsMax, stepAttemptsMax, swapLockWindowMs } from '../../limits.js';
+import { countWithdrawnDeletions } from '../../postgres/reconcileTable.js';
+import { swapTables, validateForeignKeys, type Blocker, type SwapRecord } from '../../postgres/swap.js';
 import { moveAliases } from '../../search/aliases.js';
-import { recordCandidate, recordPromotion } from '../../state/generations.js';
+import { recordCandidateTables, recordPromotion } from '../../state/generations.js';
 import { setRunState } from '../../state/runs.js';
 import { version } from '../../version.js';
 import { failpoint } from '../../failpoints.js';
 import type { RunContext } from '../context.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { Step } from '../phase.js';
-import { reconcile, reconcileTargetOf, type Reconciled } from '../reconcile.js';
+import { applyAllDeletions, reconcile, reconcileTargetOf, type Reconciled } from '../reconcile.js';
 import { liveNameOf, planTables, tablesOf } from '../tables.js';
 import type { CopySummary } from './copyData.js';
 
@@ -17,7 +19,7 @@ export interface Promoted {
   readonly lockHeldMs: number | null;
   readonly lockRetries: number | null;
   readonly orphansKept: number;
-  readonly reconciled: Reconciled;
+  readonly reconciled: Reconciled | null;
 }
 
 /**
@@ -31,13 +33,26 @@ export const promote =
     failpoint('promote.before');
     const swapped = context.run.parameters.skipCopyData ? null : await swap(context, copied);
     failpoint('promote.tablesSwapped');
-    await moveMediaAliases(context);
+    await finishAliases(context, swapped);
     failpoint('promote.aliasesMoved');
-    await recordPromotion(context.state, context.run.id);
     const live = liveNameOf(context.definition.media.main);
-    const reconciled = await reconcile(context, live, indexNamesOf(context));
-    await tellWithdrawals(context);
-    if (swapped !== null) await validateForeignKeys(context.environment.apiUrl, swapped);
+    const names = indexNamesOf(context);
+    const reconciled = await attemptAfterwards(
+      context,
+      'taking the last changes of API writers into account',
+      () =>
+        reconcile(context, {
+          table: live,
+          rows: swapped === null ? 'untouched' : 'live',
+          indexes: [names.filtered, names.main],
+        }),
+    );
+    await attemptAfterwards(context, 'telling withdrawn deletions', () => tellWithdrawals(context));
+    if (swapped !== null) {
+      await attemptAfterwards(context, 'validating foreign keys', () =>
+        validateForeignKeys(context.environment.apiUrl, swapped),
+      );
+    }
     failpoint('promote.after');
     return {
       lockHeldMs: swapped?.lockHeldMs ?? null,
@@ -48,18 +63,71 @@ export const promote =
   };
 
 /** Moves the filtered alias alone. */
-export const promoteFiltered: Step<Reconciled> = async (context) => {
+export const promoteFiltered: Step<Promoted> = async (context) => {
   await setRunState(context.state, context.run.id, 'promoting');
-  await moveMediaAliases(context);
+  failpoint('promote.before');
+  await finishAliases(context, null);
   failpoint('promote.aliasesMoved');
-  await recordPromotion(context.state, context.run.id);
-  return reconcile(context, liveNameOf(context.definition.media.main), indexNamesOf(context));
+  const { filtered } = indexNamesOf(context);
+  const table = liveNameOf(context.definition.media.main);
+  const reconciled = await attemptAfterwards(
+    context,
+    'taking the last changes of API writers into account',
+    () => reconcile(context, { table, rows: 'untouched', indexes: [filtered] }),
+  );
+  return { lockHeldMs: null, lockRetries: null, orphansKept: 0, reconciled };
 };
 
-async function swap(context: RunContext, copied: CopySummary) {
+/**
+ * The aliases follow the tables, whatever it takes: once the tables are swapped nothing but success ends the tries (within
+ * `promoteAttemptsMax`), because until then readers find documents of the old generation beside rows of the new one.
+ */
+async function finishAliases(context: RunContext, swapped: SwapRecord | null): Promise<void> {
+  const finish = async (): Promise<void> => {
+    await moveMediaAliases(context);
+    if (swapped !== null) await recordTables(context, swapped);
+    await recordPromotion(context.state, context.run.id);
+  };
+  if (swapped === null) return finish();
+  try {
+    await pRetry(finish, {
+      retries: promoteAttemptsMax,
+      minTimeout: 500,
+      maxTimeout: 30_000,
+      shouldRetry: () => !context.closing.aborted,
+      onFailedAttempt: ({ error, attemptNumber }) => {
+        if (attemptNumber === 1) context.log(`tables are live, aliases not yet: ${error.message}`);
+      },
+    });
+  } catch (error) {
+    throw new FreshetError(
+      'PROMOTION_INCOMPLETE',
+      `The tables of ${context.run.media} are live, but the aliases do not follow: ${messageOf(error)}`,
+      { media: context.run.media },
+      { cause: error },
+    );
+  }
+}
+
+/** What comes after the promotion is tried some times; what then still fails is told, and does not make the promotion undone. */
+async function attemptAfterwards<T>(
+  context: RunContext,
+  what: string,
+  work: () => Promise<T>,
+): Promise<T | null> {
+  try {
+    return await pRetry(work, { retries: stepAttemptsMax - 1, minTimeout: 1000, maxTimeout: 15_000 });
+  } catch (error) {
+    if (context.closing.aborted) throw error;
+    const message = `live, but ${what} failed: ${messageOf(error)}; the next refresh tries again`;
+    await context.event('error', 'run.incomplete', message);
+    return null;
+  }
+}
+
+async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecord> {
   const { definition, run, environment } = context;
   const plans = await context.withApi((session) => planTables(session, context));
-  const target = reconcileTargetOf(context, liveNameOf(definition.media.main));
   const record = await swapTables({
     apiUrl: environment.apiUrl,
     runId: run.id,
@@ -75,22 +143,18 @@ async function swap(context: RunContext, copied: CopySummary) {
         nextId: nextId === undefined ? null : BigInt(nextId),
       };
     }),
-    insideSwap: async (session) => {
-      await applyDeletions(session, { ...target, table: plans[0]?.temp ?? target.table });
-    },
+    insideSwap: (session) => applyAllDeletions(session, context),
     lockWindowMs: swapLockWindowMs,
     onBlocked: tellBlockers(context),
     shouldStop: () => false,
   });
-  await recordCandidate(context.state, {
-    environment: run.environment,
-    media: run.media,
-    runId: run.id,
-    tables: Object.fromEntries(record.tables.map((table) => [table.live.name, table.liveOid])),
-    mainIndex: indexNamesOf(context).main,
-    filteredIndex: indexNamesOf(context).filtered,
-  });
   return record;
+}
+
+/** The generation's tables are known only after the swap. */
+async function recordTables({ state, run }: RunContext, record: SwapRecord): Promise<void> {
+  const tables = Object.fromEntries(record.tables.map((table) => [table.live.name, table.liveOid]));
+  await recordCandidateTables(state, run.id, tables);
 }
 
 /** A record whose deletion was withdrawn after the copy left it out is not there: the operator may want to know. */

@@ -1,4 +1,5 @@
 import { FreshetError } from '../../errors.js';
+import { failpoint } from '../../failpoints.js';
 import { diffTables } from '../../postgres/finishTempTable.js';
 import { countOrphans } from '../../postgres/orphans.js';
 import { countDocuments, refreshIndex } from '../../search/counts.js';
@@ -45,6 +46,7 @@ export const verify =
   (input: GateInput): Step<{ checks: readonly Check[] }> =>
   async (context, report) => {
     await setRunState(context.state, context.run.id, 'verifying');
+    failpoint('verify.before');
     const names = indexNamesOf(context);
     await refreshIndex(context.search, names.main);
     await refreshIndex(context.search, names.filtered);
@@ -64,6 +66,7 @@ export const verifyFiltered =
   (input: Pick<GateInput, 'filtered' | 'reconciled'>): Step<{ checks: readonly Check[] }> =>
   async (context) => {
     await setRunState(context.state, context.run.id, 'verifying');
+    failpoint('verify.before');
     const names = indexNamesOf(context);
     await refreshIndex(context.search, names.filtered);
     const filtered = await countDocuments(context.search, names.filtered);
