@@ -1,7 +1,7 @@
 import { FreshetError, messageOf } from '../errors.js';
 import { quoteQualified } from './identifiers.js';
 import { hasSqlState, runWithLockRetries } from './lockRetry.js';
-import { deleteParts, ensureMarks, listParts, type Part } from './marks.js';
+import { deleteParts, ensureMarks, listParts, unmarkedRunId, type Part } from './marks.js';
 import { withSession, withTransaction, type Session } from './session.js';
 import type { IsRunOver } from './tempTable.js';
 
@@ -11,14 +11,15 @@ export interface DropOptions {
   readonly media: string;
   /** Previous tables (and kept orphans) of generations that stay. */
   readonly keepOids: readonly number[];
-  /** Temp tables of these runs are dropped as well. Default: none. */
-  readonly isRunOver?: IsRunOver;
+  /** Only what a run that is over made is dropped, and what was live before freshet. */
+  readonly isRunOver: IsRunOver;
 }
 
 async function isDroppable(part: Part, { keepOids, isRunOver }: DropOptions): Promise<boolean> {
   if (keepOids.includes(part.oid) || part.role === 'live') return false;
-  if (part.role === 'previous') return true;
-  return isRunOver !== undefined && (await isRunOver(part.runId));
+  // The mark that the first promotion gave a table which no run of ours had made.
+  if (part.role === 'previous' && part.runId === unmarkedRunId) return true;
+  return isRunOver(part.runId);
 }
 
 /** All in one statement: keys among them do not stand in the way. Never CASCADE: what a user built on a table is not ours to drop. */
@@ -58,7 +59,7 @@ export async function dropCandidates(
 }
 
 /**
- * Drops what no kept generation uses: only marked objects, only previous ones (or candidates of runs that are over), never a live one,
+ * Drops what no kept generation uses: only marked objects, previous ones and candidates of runs that are over, never a live one,
  * never CASCADE. TABLE_BUSY where somebody holds one for too long, PREVIOUS_IN_USE where something else depends on one.
  * @returns what was dropped.
  */

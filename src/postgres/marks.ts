@@ -21,6 +21,9 @@ export interface Part {
   readonly version: string;
 }
 
+/** The run in the mark of a table that was live before freshet. */
+export const unmarkedRunId = 'unmarked';
+
 /**
  * Our own schema in the API database. `parts`: one row per object that a run created (the *mark*), written in the transaction that creates
  * the object. Only objects with a mark whose run is known to be over are ever dropped; live and previous are known from it even when the

@@ -31,7 +31,7 @@ test('what the predecessor left is refreshed like any other: unowned sequence, p
     await refreshTables(api, tables, { runId, nextId: 100n });
     for (const shape of before)
       expect(diffBeforeAfter(shape, await describeTable(api.session, shape.name))).toEqual([]);
-    await dropPrevious(api.url, { media: 'image', keepOids: [] });
+    await dropPrevious(api.url, { media: 'image', keepOids: [], isRunOver: () => true });
   }
   await api.run('insert into image (identifier) values (gen_random_uuid())');
   expect(await api.rows('select max(id) as id from image')).toEqual([{ id: 100 }]);
@@ -70,11 +70,25 @@ test('a previous table on which a user built something is not dropped with it', 
   const api = await createApi('create table image (id int primary key)');
   const { tables } = await refreshTables(api, [image], { runId: 'run-1' });
   await api.run(`create view mine as select * from "${tables[0]?.previous.name ?? ''}"`);
-  await expect(dropPrevious(api.url, { media: 'image', keepOids: [] })).rejects.toMatchObject({
+  await expect(
+    dropPrevious(api.url, { media: 'image', keepOids: [], isRunOver: () => true }),
+  ).rejects.toMatchObject({
     code: 'PREVIOUS_IN_USE',
   });
   await api.run('drop view mine');
-  expect(await dropPrevious(api.url, { media: 'image', keepOids: [] })).toHaveLength(1);
+  expect(await dropPrevious(api.url, { media: 'image', keepOids: [], isRunOver: () => true })).toHaveLength(
+    1,
+  );
+});
+
+test('a previous table of a run that is not known to be over stays, what was live before freshet goes', async () => {
+  const api = await createApi('create table image (id int primary key)');
+  const one = await refreshTables(api, [image], { runId: 'run-1' });
+  const two = await refreshTables(api, [image], { runId: 'run-2' });
+  const drop = async (isRunOver: (runId: string) => boolean): Promise<number[]> =>
+    (await dropPrevious(api.url, { media: 'image', keepOids: [], isRunOver })).map(({ oid }) => oid);
+  expect(await drop(() => false)).toEqual([one.tables[0]?.previousOid]);
+  expect(await drop((runId) => runId === 'run-1')).toEqual([two.tables[0]?.previousOid]);
 });
 
 test('D19: duplicates stop the run at the unique keys, named with their rows', async () => {
