@@ -16,7 +16,7 @@ import {
   runWithLockRetries,
   type Blocker,
 } from './lockRetry.js';
-import { ensureMarks, writePart } from './marks.js';
+import { ensureMarks, unmarkedRunId, writePart } from './marks.js';
 import { moveOrphans } from './orphans.js';
 import { withSession, withTransaction, type Session } from './session.js';
 import {
@@ -28,6 +28,7 @@ import {
   type PreparedTable,
   type SwapTable,
 } from './swapPlan.js';
+import { findRelation } from './tempTable.js';
 import { findTempTable } from './tempTableBuild.js';
 import type { KeptOrphans, MovedForeignKey, SwapRecord, SwappedSequence } from './swapRecord.js';
 
@@ -48,6 +49,11 @@ export interface SwapOptions {
    * @returns how many rows left the temp tables; their orphans are moved too.
    */
   readonly insideSwap: (session: Session) => Promise<number>;
+  /**
+   * Oids of the live tables, by `schema.name`, that the rows were copied for. Another table under that name is SHAPE_DIFFERS: what was
+   * written to it since would be lost. Default: not looked at.
+   */
+  readonly expectedLiveOids?: Readonly<Record<string, number>>;
   /** How many rows of other tables may be put aside, counted in the transaction; more is ORPHANS_OVER_LIMIT. Default: any number. */
   readonly orphansMax?: number;
   /** How long the locks are tried for; afterwards SWAP_BLOCKED, with everything as before. */
@@ -83,6 +89,24 @@ async function lockShapes(session: Session, tables: readonly SwapTable[]): Promi
   await setLocal(session, { lock_timeout: swapEvictionTimeoutMs });
   const live = tables.map(({ plan }) => quoteQualified(plan.live));
   await session.query(`lock table only ${live.join(', only ')} in share update exclusive mode`);
+}
+
+/** The plan may have been made a moment ago; what the rows were copied for is known from the copy only. */
+async function assertExpectedTables(
+  session: Session,
+  { tables, runId, expectedLiveOids = {} }: SwapOptions,
+): Promise<void> {
+  for (const { live } of tables) {
+    const name = `${live.schema}.${live.name}`;
+    const expected = expectedLiveOids[name];
+    const oid = await findRelation(session, live);
+    if (expected === undefined || oid === expected) continue;
+    throw new FreshetError(
+      'SHAPE_DIFFERS',
+      `${name} is another table (oid ${oid}) than the one that run ${runId} copied for (oid ${expected}).`,
+      { table: name },
+    );
+  }
 }
 
 async function lockTemps(session: Session, tables: readonly SwapTable[]): Promise<void> {
@@ -154,7 +178,7 @@ async function moveMarks(
   const unmarked = {
     liveName: plan.live.name,
     kind: 'table',
-    runId: 'unmarked',
+    runId: unmarkedRunId,
     media,
     version,
     snapshotAt: null,
@@ -171,12 +195,21 @@ async function moveMarks(
   ]);
 }
 
-function movedKeys(prepared: PreparedSwap): MovedForeignKey[] {
+/** Keys of the media's last swap that it had to validate: where one is not valid now, that did not come about. */
+async function readOwedKeys(session: Session, media: string): Promise<MovedForeignKey[]> {
+  const { rows } = await session.query<{ record: SwapRecord }>(
+    'select record from freshet.swaps where media = $1 order by swapped_at desc limit 1',
+    [media],
+  );
+  return rows[0]?.record.foreignKeys.filter(({ validate }) => validate) ?? [];
+}
+
+function movedKeys(prepared: PreparedSwap, owed: readonly MovedForeignKey[]): MovedForeignKey[] {
   return prepared.keys.map(({ table, name, definition, valid, comment, target }) => ({
     table,
     name,
     definition,
-    validate: valid,
+    validate: valid || owed.some((key) => isSameKey(key, { table, name })),
     comment,
     target,
   }));
@@ -233,7 +266,7 @@ async function swapLocked(
     media: options.media,
     version: options.version,
     tables: prepared.tables.map(({ swapped }) => swapped),
-    foreignKeys: movedKeys(prepared),
+    foreignKeys: movedKeys(prepared, await readOwedKeys(session, options.media)),
     orphans,
     sequences,
     views: prepared.views.map(({ name, definition, options: viewOptions }) => ({
@@ -264,6 +297,7 @@ async function swapInTransaction(
     // Another process may have done it while this one waited for the lock.
     const done = await readSwap(session, options.runId);
     if (done !== null) return done;
+    await assertExpectedTables(session, options);
     await lockTemps(session, options.tables);
     const prepared = await prepareSwap(session, options.tables);
     // Before the orphans are looked for, so that almost no deletion is left for the time in which readers wait.

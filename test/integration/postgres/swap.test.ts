@@ -89,9 +89,12 @@ describe('promotion', () => {
     const dropped = await dropPrevious(api.url, {
       media: 'image',
       keepOids: [two.tables[0]?.previousOid ?? 0],
+      isRunOver: () => true,
     });
     expect(dropped.map(({ oid }) => oid)).toEqual([before.oid]);
-    expect(await dropPrevious(api.url, { media: 'image', keepOids: [] })).toHaveLength(1);
+    expect(await dropPrevious(api.url, { media: 'image', keepOids: [], isRunOver: () => true })).toHaveLength(
+      1,
+    );
     expect(diffBeforeAfter(before, await describeTable(api.session, image))).toEqual([]);
     expect(await api.rows('select count(*)::int as n from list join image on image.id = image_id')).toEqual([
       { n: 100 },
@@ -118,6 +121,26 @@ describe('promotion', () => {
     const before = await observe(api);
     await expect(swapTables(swap)).rejects.toMatchObject({ code: 'SHAPE_DIFFERS' });
     expect(await observe(api)).toEqual(before);
+  });
+
+  test('D26: a live table that was replaced while the run went on is not replaced by the run', async () => {
+    const api = await createApi('create table image (id int primary key); insert into image values (1)');
+    const swap = await prepareRefresh(api, [image], { runId: 'run-1' });
+    const { oid } = await describeTable(api.session, image);
+    await api.run(`create schema older; alter table image set schema older;
+      create table image (id int constraint image_id_not_null not null constraint image_pkey primary key); insert into image values (2)`);
+    const shape = await describeTable(api.session, image);
+    // A plan made after it, with names for the indexes that were built.
+    const plan = { ...planTempTable(shape, 'run-1'), items: swap.tables[0]?.plan.items ?? [] };
+    const tables = [{ live: image, plan, nextId: null }];
+    const failed = swapTables({ ...swap, tables, expectedLiveOids: { 'public.image': oid } });
+    await expect(failed).rejects.toMatchObject({
+      code: 'SHAPE_DIFFERS',
+      message: expect.stringContaining('public.image is another table') as string,
+    });
+    expect(await api.rows('select * from image')).toEqual([{ id: 2 }]);
+    await swapTables({ ...swap, tables, expectedLiveOids: { 'public.image': shape.oid } });
+    expect(await api.rows('select * from image')).toEqual([{ id: 1 }]);
   });
 
   test('D29: an index that was renamed while the run went on never gets the name of another', async () => {
@@ -181,7 +204,7 @@ describe('orphans', () => {
     expect(
       await api.rows(`select convalidated as v from pg_constraint where conname = 'list_image_id_fkey'`),
     ).toEqual([{ v: true }]);
-    await dropPrevious(api.url, { media: 'image', keepOids: [] });
+    await dropPrevious(api.url, { media: 'image', keepOids: [], isRunOver: () => true });
     expect(
       await api.rows(
         `select count(*)::int as n from pg_class where relnamespace = 'freshet'::regnamespace and relname like 'orphans%'`,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Session } from '../../../src/postgres/session.js';
 import { swapTables, validateForeignKeys } from '../../../src/postgres/swap.js';
-import { createApi, named, prepareRefresh, type ApiDatabase } from './refreshCycle.js';
+import { createApi, named, prepareRefresh, refreshTables, type ApiDatabase } from './refreshCycle.js';
 
 const image = named('image');
 const imageAndList = `
@@ -68,4 +68,24 @@ test('D14: more orphans than the limit allows are counted in the swap and nothin
   expect(await api.rows('select count(*)::int as n from list')).toEqual([{ n: 50 }]);
   expect(await api.rows('select count(*)::int as n from temp_import_image')).toEqual([{ n: 100 }]);
   expect((await swapTables({ ...limited, orphansMax: 2 })).orphans).toMatchObject([{ rows: 2 }]);
+});
+
+test('a key that could not be validated after one promotion is validated after the next', async () => {
+  const api = await createApi(imageAndList);
+  const record = await swapTables(await prepareRefresh(api, [image], { runId: 'run-1' }));
+  await api.run(
+    `set session_replication_role = replica; insert into list (image_id) values (500); reset session_replication_role`,
+  );
+  await expect(validateForeignKeys(api.url, record)).rejects.toMatchObject({ code: '23503' });
+  expect(await isListValid(api)).toEqual([{ valid: false }]);
+  await refreshTables(api, [image], { runId: 'run-2' });
+  expect(await isListValid(api)).toEqual([{ valid: true }]);
+});
+
+test('a key that was NOT VALID before the first promotion stays so', async () => {
+  const api = await createApi(imageAndList);
+  await api.run(`alter table list drop constraint list_image_id_fkey;
+    alter table list add constraint list_image_id_fkey foreign key (image_id) references image not valid`);
+  for (const runId of ['run-1', 'run-2']) await refreshTables(api, [image], { runId });
+  expect(await isListValid(api)).toEqual([{ valid: false }]);
 });
