@@ -5,6 +5,7 @@ import { withTransaction } from '../../postgres/session.js';
 import { version } from '../../version.js';
 import type { RunContext } from '../context.js';
 import type { Report, Step } from '../phase.js';
+import { describeLiveTables } from '../tables.js';
 import { noteApplied } from '../writersDeletions.js';
 
 /** What the copy of one table did; ids as text, because they may pass 2^53. */
@@ -13,6 +14,8 @@ export type CopiedTable = Omit<TableCopyResult, 'nextId'> & { readonly nextId: s
 export interface CopySummary {
   readonly snapshotAt: string | null;
   readonly tables: readonly CopiedTable[];
+  /** The live tables that ids were kept of, by `schema.name`: another table in their place at the swap would have other ids. */
+  readonly liveOids: Readonly<Record<string, number>>;
 }
 
 /** What a copy of this run is to do. */
@@ -37,13 +40,20 @@ export function copyOptionsOf(
 
 /** Copies the catalog's rows into the temp tables, filtered and transformed in the same pass, in one transaction: a crash leaves nothing. */
 export const copyData: Step<CopySummary> = async (context, report) => {
+  const liveOids = await readLiveOids(context);
   const result = await copyMedia(copyOptionsOf(context, reportRows(report)));
   await noteApplied(context);
   return {
     snapshotAt: result.snapshotAt.toISOString(),
     tables: result.tables.map((table) => ({ ...table, nextId: String(table.nextId) })),
+    liveOids,
   };
 };
+
+async function readLiveOids(context: RunContext): Promise<Record<string, number>> {
+  const shapes = await context.withApi((session) => describeLiveTables(session, context.definition.media));
+  return Object.fromEntries(shapes.map(({ name, oid }) => [`${name.schema}.${name.name}`, oid]));
+}
 
 /** Sums the progress over the media type's tables. */
 function reportRows(report: Report): CopyOptions['onProgress'] {
@@ -60,7 +70,7 @@ function reportRows(report: Report): CopyOptions['onProgress'] {
 export const skipCopy: Step<CopySummary> = async (context) => {
   await recordAppliedSets(context);
   await noteApplied(context);
-  return { snapshotAt: null, tables: [] };
+  return { snapshotAt: null, tables: [], liveOids: {} };
 };
 
 async function recordAppliedSets(context: RunContext): Promise<void> {

@@ -144,6 +144,8 @@ async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecor
       };
     }),
     insideSwap: (session) => applyAllDeletions(session, context),
+    expectedLiveOids: copied.liveOids,
+    orphansMax: definition.environment.gate.orphansMax,
     lockWindowMs: swapLockWindowMs,
     onBlocked: tellBlockers(context),
     shouldStop: () => false,

@@ -138,6 +138,38 @@ describe('a refresh whose process is killed', () => {
     },
   );
 
+  it('I2: a promotion that was given up between tables and aliases is finished by the next run, before anything else', async () => {
+    await changeCatalog();
+    await kill('promote.tablesSwapped');
+    const rows = await liveRows();
+    // What a run leaves that gave up after half a day of a cluster that was down.
+    const { rows: given } = await local.withState((session) =>
+      session.query<{ id: string }>(
+        `with ended as (update freshet.runs set state = 'failed', finished_at = now() where finished_at is null returning id),
+           freed as (delete from freshet.leases),
+           over as (update dbos.workflow_status set status = 'ERROR' where workflow_uuid in (select id from ended))
+         select id from ended`,
+      ),
+    );
+    await changeCatalog();
+    const outcome = await local.run(['refresh', 'local', 'image'], {
+      FRESHET_FAILPOINT: 'copy.beforeCommit',
+    });
+    expect(outcome.signal).toBe('SIGKILL');
+    // The next run died in its copy, but tables and aliases are of one generation by now.
+    expect(await liveRows()).toEqual(rows);
+    const identifiers = [...(await local.documents(local.aliases.image)).values()].map(
+      (document) => document['identifier'],
+    );
+    const missing = new Set(rows.map((row) => row.identifier)).size - new Set(identifiers).size;
+    const { rows: removed } = await local.withApi((session) =>
+      session.query('select 1 from public.image where removed_from_source'),
+    );
+    expect(missing).toBe(removed.length);
+    expect(given.length).toBe(1);
+    await resume();
+  });
+
   it('D8: a worker that is killed costs its slice, which its replacement indexes', async () => {
     await changeCatalog();
     const child = local.spawn(['refresh', 'local', 'image', '--json']);
