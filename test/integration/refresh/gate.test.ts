@@ -7,13 +7,16 @@ import { LocalEnvironment, type CommandOutcome } from '../../setup/localEnvironm
 describe('the gate', () => {
   let local: LocalEnvironment;
   beforeEach(async () => {
-    local = await LocalEnvironment.create(inject('parts'), {
-      overrides: { environments: { local: { gate: { sourceLossShareMax: 0.1 } } } },
-    });
+    local = await LocalEnvironment.create(inject('parts'));
+    await local.writeConfig(gateWith(null));
     await fillCatalog({ catalogUrl: local.catalog.url, media: 'image', records: 500, seed: 5 });
     await local.writeFile('terms.txt', 'lighthouse\nharbour\n');
   });
   afterEach(() => local.drop());
+
+  const gateWith = (sourceLossShareMax: number | null) => ({
+    environments: { local: { gate: { sourceLossShareMax } } },
+  });
 
   const env = () => ({ FRESHET_SENSITIVE_TERMS: `${local.folder}/terms.txt` });
   const run = (...args: string[]): Promise<CommandOutcome> => local.run([...args, '--json'], env());
@@ -41,7 +44,7 @@ describe('the gate', () => {
     return failedChecks();
   };
 
-  /** The API deletes a record, as a rule from row, list and both aliases. */
+  /** The API deletes a record: the row goes, it is listed, and both aliases lose the document. */
   const deleteRecord = async (id: string, identifier: unknown): Promise<void> => {
     await local.withApi((session) =>
       session.query(
@@ -99,6 +102,7 @@ describe('the gate', () => {
     await holdBeforeGate('filtered-index', 'local', 'image', '--destination-suffix', 'alone');
     for (const [id, document] of [...plain, ...withTerms]) await deleteRecord(id, document['identifier']);
     expect((await run('filtered-index', 'local', 'image')).status).toBe(0);
+    await local.search(`${local.aliases.image}-filtered/_refresh`, { method: 'POST' });
     expect((await local.documents(`${local.aliases.image}-filtered`)).size).toBe(filtered.size - 2);
   });
 
@@ -115,6 +119,7 @@ describe('the gate', () => {
   });
 
   it('counts sources whatever they are called, and refuses the loss of one', async () => {
+    await local.writeConfig(gateWith(0.1));
     const rename = (to: string, where: string): Promise<unknown> =>
       local.withCatalog((session) =>
         session.query(
