@@ -161,10 +161,25 @@ function assertOrphansWithin(orphans: readonly KeptOrphans[], { media, orphansMa
 }
 
 /** Keeps everybody out. One statement bounds all its locks together, since the first are held while the last is waited for. */
-async function lockOutReaders(session: Session, prepared: PreparedSwap): Promise<void> {
+async function lockExclusively(session: Session, prepared: PreparedSwap): Promise<void> {
   await setLocal(session, { lock_timeout: swapLockTimeoutMs, statement_timeout: swapLocksTimeoutMs });
   for (const statement of exclusiveLockStatements(prepared)) await session.query(statement);
   await setLocal(session, { statement_timeout: swapStatementTimeoutMs });
+}
+
+/**
+ * Sees whether the locks could be had, and gives them back. Looking for orphans takes seconds in which writers of the lists wait; where
+ * somebody is in the way it would be for nothing, at every try.
+ */
+async function probeLocks(session: Session, prepared: PreparedSwap): Promise<void> {
+  if (prepared.keys.length === 0) return;
+  await session.query('savepoint probe');
+  await lockExclusively(session, prepared);
+  await session.query('rollback to savepoint probe');
+}
+
+async function lockOutReaders(session: Session, prepared: PreparedSwap): Promise<void> {
+  await lockExclusively(session, prepared);
   const liveOids = prepared.tables.map(({ shape }) => shape.oid);
   if ((await readFingerprint(session, liveOids)) !== prepared.fingerprint) throw new ShapeMoved();
 }
@@ -300,6 +315,7 @@ async function swapInTransaction(
     await assertExpectedTables(session, options);
     await lockTemps(session, options.tables);
     const prepared = await prepareSwap(session, options.tables);
+    await probeLocks(session, prepared);
     // Before the orphans are looked for, so that almost no deletion is left for the time in which readers wait.
     await options.insideSwap(session);
     await lockLists(session, prepared);

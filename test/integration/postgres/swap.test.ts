@@ -310,6 +310,27 @@ describe('readers and writers', () => {
     expect(record.lockRetries).toBeGreaterThanOrEqual(2);
   });
 
+  test('D33: while somebody is in the way the reconcile and the orphans wait, and writers of the lists go on', async () => {
+    const api = await createApi(imageAndList);
+    const swap = await prepareRefresh(api, [image], { runId: 'run-1' });
+    const idle = await api.open();
+    await idle.query('begin; select 1 from public.image limit 1');
+    let tries = 0;
+    const reconciledAt: number[] = [];
+    await swapTables({
+      ...swap,
+      insideSwap: () => {
+        reconciledAt.push(tries);
+        return Promise.resolve(0);
+      },
+      onBlocked: () => {
+        tries += 1;
+        if (tries === 3) void idle.query('commit');
+      },
+    });
+    expect(Math.min(...reconciledAt)).toBeGreaterThanOrEqual(3);
+  });
+
   test('a promotion can be stopped while it waits for its locks', async () => {
     const api = await createApi(imageAndList);
     const swap = await prepareRefresh(api, [image], { runId: 'run-1' });
