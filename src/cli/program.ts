@@ -16,7 +16,7 @@ import { workerCommand } from './worker.js';
 export function createProgram(): Command {
   const program = new Command('freshet')
     .description(
-      'Zero-downtime, verified, reversible data refreshes from Postgres to Postgres and Elasticsearch or OpenSearch.',
+      'Zero-downtime, verified data refreshes from Postgres to Postgres and Elasticsearch or OpenSearch.',
     )
     .version(version)
     .showHelpAfterError('(add --help for what is possible)')

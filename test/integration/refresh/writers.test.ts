@@ -80,7 +80,7 @@ describe('API writers during a run', () => {
 
   const refusals = async (): Promise<unknown[]> => {
     const { rows } = await local.withState((session) =>
-      session.query(`select error from freshet.runs where state <> 'succeeded'`),
+      session.query<{ error: unknown }>(`select error from freshet.runs where state <> 'succeeded'`),
     );
     return rows;
   };
