@@ -161,8 +161,8 @@ export const bulkRetryBudgetMs = 10 * 60_000;
 /** A reject's reason is for people; the engine quotes the whole value in it. */
 export const rejectReasonCharactersMax = 500;
 
-/** Rejects that a task's status lists; the count is of all. */
-export const rejectsListedMax = 100;
+/** Rejects that a run may be allowed, and that a task's status lists with id and reason: the gate excuses only those it knows by id. */
+export const rejectsListedMax = 10_000;
 
 /** Tasks that one worker does at once; each holds its own bulk requests in memory. One more is answered with 429. */
 export const workerTasksAtOnceMax = 4;

@@ -3,6 +3,7 @@ import type { DocumentBuilder } from '../documents/types.js';
 import {
   recordLimitMax,
   reindexDocsPerSecondMax,
+  rejectsListedMax,
   replicasMax,
   sampleRowsMax,
   shardsMax,
@@ -83,7 +84,7 @@ const gate = z.strictObject({
   sourceLossShareMax: shareField.default(0.2),
   totalLossShareMax: shareField.default(0.1),
   sampleRows: countField(0, sampleRowsMax, 'rows').default(10_000),
-  rejectsMax: countField(0, Number.MAX_SAFE_INTEGER, 'documents').default(0),
+  rejectsMax: countField(0, rejectsListedMax, 'documents').default(0),
   orphansMax: countField(0, Number.MAX_SAFE_INTEGER, 'rows').default(1_000),
   allowEmpty: z.boolean().default(false),
 });
