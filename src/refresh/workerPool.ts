@@ -220,14 +220,17 @@ class WorkerPool {
   private async settle(slice: Slice, status: TaskStatus): Promise<void> {
     const { state, runId, rejectsMax } = this.options;
     if (status.rejects.length > 0) await recordRejects(state, runId, status.rejects);
+    if (status.error_code === 'REJECTS_OVER_LIMIT') {
+      // A task that was stopped has no final counts.
+      const rejected = Math.max(status.counts.rejected, status.rejects.length);
+      throw tooManyRejects(this.rejected + rejected, rejectsMax, status);
+    }
     if (status.state === 'failed')
       throw sliceFailed(slice, status.error ?? 'the worker gave no reason', status);
     await completeSlice(state, runId, slice, status.counts);
     this.doneRows += status.counts.read;
     this.rejected += status.counts.rejected;
-    if (this.rejected > rejectsMax) {
-      throw sliceFailed(slice, `${this.rejected} documents were rejected, ${rejectsMax} are allowed`, status);
-    }
+    if (this.rejected > rejectsMax) throw tooManyRejects(this.rejected, rejectsMax, status);
   }
 
   private reportProgress(): void {
@@ -243,10 +246,19 @@ function isStartFault(error: Error): boolean {
 }
 
 function sliceFailed(slice: Slice, reason: string, status?: TaskStatus): FreshetError {
-  const first = status?.rejects.slice(0, 3).map((reject) => `${reject.id}: ${reject.reason}`) ?? [];
   return new FreshetError(
     status?.error_code === 'SEARCH_NO_SPACE' ? 'SEARCH_NO_SPACE' : 'SLICE_FAILED',
-    `Slice ${slice.ordinal} (${slice.kind} ${slice.start} to ${slice.end}) failed: ${reason}${first.length > 0 ? ` (first: ${first.join('; ')})` : ''}.`,
+    `Slice ${slice.ordinal} (${slice.kind} ${slice.start} to ${slice.end}) failed: ${reason}.`,
     { slice: slice.ordinal },
+  );
+}
+
+/** Of all slices together; the task that was stopped knows only its own share of the limit. */
+function tooManyRejects(rejected: number, rejectsMax: number, { rejects }: TaskStatus): FreshetError {
+  const first = rejects.slice(0, 3).map(({ id, reason }) => `document ${id}: ${reason}`);
+  return new FreshetError(
+    'REJECTS_OVER_LIMIT',
+    `${rejected} documents were rejected, at most ${rejectsMax} may be. ${first.join('; ')}`,
+    { rejected, rejectsMax },
   );
 }
