@@ -47,7 +47,7 @@ const runStep = z.strictObject({
   run: z.string(),
   env: z.record(z.string(), z.string()).default({}),
   json: z.boolean().default(true),
-  status: z.number().nullable().default(0),
+  status: z.number().default(0),
   code: z.string().optional(),
   message: texts.default([]),
   remedy: texts.default([]),
