@@ -281,7 +281,7 @@ export const errorKinds = {
   INDEX_NAME_TAKEN: {
     policy: 'refuse',
     remedy:
-      'Choose another `indexSuffix`, or delete {index} by hand if nobody needs it. Nothing was changed.',
+      'Choose another suffix. Delete {index} by hand only if no alias points at it and nobody needs it. Nothing was changed.',
   },
   INDEX_MISSING: {
     policy: 'stop',

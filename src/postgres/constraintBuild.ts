@@ -1,4 +1,5 @@
 import { FreshetError, messageOf } from '../errors.js';
+import { findViolations } from './duplicates.js';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
 import { hasSqlState, runWithLockRetries } from './lockRetry.js';
 import type { Session } from './session.js';
@@ -25,19 +26,26 @@ function foreignKeyStatement(plan: TempTablePlan, key: PlannedForeignKey): strin
   return `alter table ${quoteQualified(plan.temp)} add constraint ${name} foreign key (${columns}) references ${target}${key.tail ?? ''} not valid`;
 }
 
+/** @param findRows names the rows that are in the way; of a foreign key Postgres itself names a key that is missing. */
 async function refusingViolations(
   plan: TempTablePlan,
   what: string,
   work: () => Promise<unknown>,
+  findRows: () => Promise<readonly string[]> = () => Promise.resolve([]),
 ): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (!hasSqlState(error, '23514', '23503')) throw error;
     const table = `${plan.live.schema}.${plan.live.name}`;
+    const { detail } = error as { detail?: string };
+    const reason =
+      detail === undefined ? messageOf(error) : `${messageOf(error)}: ${detail.replace(/\.$/, '')}`;
+    const rows = await findRows();
+    const named = rows.length === 0 ? '' : ` (${rows.join(', ')})`;
     throw new FreshetError(
       'CONSTRAINT_VIOLATED',
-      `New rows of ${table} violate ${what}: ${messageOf(error)}.`,
+      `New rows of ${table} violate ${what}: ${reason}${named}.`,
       { table },
       { cause: error },
     );
@@ -49,7 +57,14 @@ async function addChecks(session: Session, plan: TempTablePlan, oid: number): Pr
   const missing = plan.items.filter((item) => item.kind === 'check').filter(({ name }) => !present.has(name));
   if (missing.length === 0) return;
   const names = missing.map(({ name }) => name).join(', ');
-  await refusingViolations(plan, names, () => session.query(checksStatement(plan, missing)));
+  const findRows = async (): Promise<string[]> => {
+    for (const check of missing) {
+      const rows = await findViolations(session, plan, check);
+      if (rows.length > 0) return rows;
+    }
+    return [];
+  };
+  await refusingViolations(plan, names, () => session.query(checksStatement(plan, missing)), findRows);
 }
 
 async function addForeignKey(

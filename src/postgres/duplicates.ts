@@ -1,14 +1,42 @@
 import { duplicateKeysShownMax } from '../limits.js';
-import { quoteIdentifier, quoteQualified } from './identifiers.js';
+import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
 import type { Session } from './session.js';
-import type { PlannedIndex, TempTablePlan } from './tempTablePlan.js';
+import type { PlannedCheck, PlannedIndex, TempTablePlan } from './tempTablePlan.js';
 
+/** The columns by which an error names a row: the wanted ones that the table has. */
 function identifyingColumnsOf(
   plan: TempTablePlan,
   wanted: readonly string[] = ['identifier', 'id'],
 ): string[] {
   const present = new Set(plan.shape.columns.map(({ name }) => name));
   return wanted.filter((name) => present.has(name));
+}
+
+/** An expression that names a row: `identifier …`. */
+function rowName(identifyingColumns: readonly string[]): string {
+  if (identifyingColumns.length === 0) return `''`;
+  const parts = identifyingColumns.map(
+    (name) => `${quoteLiteral(`${name} `)} || ${quoteIdentifier(name)}::text`,
+  );
+  return `concat_ws(' ', ${parts.join(', ')})`;
+}
+
+/** Up to ten rows of the temp table that break a CHECK: `identifier …`. */
+export async function findViolations(
+  session: Session,
+  plan: TempTablePlan,
+  check: PlannedCheck,
+): Promise<string[]> {
+  // `CHECK (…)`, perhaps with `NO INHERIT` or the like behind it.
+  const expression = check.definition.slice(
+    check.definition.indexOf('('),
+    check.definition.lastIndexOf(')') + 1,
+  );
+  const { rows } = await session.query<{ described: string }>(
+    `select ${rowName(identifyingColumnsOf(plan))} as described from ${quoteQualified(plan.temp)}
+     where not (${expression}) limit ${duplicateKeysShownMax}`,
+  );
+  return rows.map(({ described }) => described);
 }
 
 /**
@@ -22,10 +50,7 @@ function duplicatesQuery(
 ): string {
   const keys = index.keys.map((key, position) => `(${key}) as k${position}`);
   const names = index.keys.map((_, position) => `k${position}`);
-  const row =
-    identifyingColumns.length === 0
-      ? `''`
-      : `concat_ws(' ', ${identifyingColumns.map((name) => `'${name.replaceAll("'", "''")} ' || ${quoteIdentifier(name)}::text`).join(', ')})`;
+  const row = rowName(identifyingColumns);
   const conditions = [
     ...(index.predicate === null ? [] : [index.predicate]),
     ...(index.nullsNotDistinct ? [] : index.keys.map((key) => `(${key}) is not null`)),

@@ -86,6 +86,10 @@ async function checkIndexNames(context: RunContext): Promise<void> {
   for (const name of created) {
     const found = await readIndex(context.search, name);
     if (found === null || found.mark?.runId === context.run.id) continue;
-    throw new FreshetError('INDEX_NAME_TAKEN', `There is an index ${name} already.`, { index: name });
+    const aliases = Object.keys(found.aliases);
+    const served = aliases.length === 0 ? '' : `, which is served as ${aliases.join(', ')}`;
+    throw new FreshetError('INDEX_NAME_TAKEN', `There is an index ${name} already${served}.`, {
+      index: name,
+    });
   }
 }
