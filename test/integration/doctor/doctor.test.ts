@@ -262,7 +262,7 @@ describe('the doctor', () => {
     const known = await openState(state.url);
     await known.pool.query(
       `insert into freshet.runs (id, definition, environment, media, flow, parameters, state, version)
-       values ('going', 'd', 'local', 'image', 'refresh', '{}', 'running', '1'), ('done', 'd', 'local', 'image', 'refresh', '{}', 'succeeded', '1')`,
+       values ('going', 'd', 'local', 'image', 'refresh', '{}', 'running', '1'), ('done', 'another', 'local', 'image', 'refresh', '{}', 'succeeded', '1')`,
     );
     await known.pool.query(
       `insert into freshet.generations (id, environment, media, run_id, state, tables, main_index, filtered_index)
