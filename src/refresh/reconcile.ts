@@ -54,6 +54,10 @@ export async function reconcile(context: RunContext, scope: ReconcileScope): Pro
     const found = await reconcileOnce(context, scope, total);
     if (!found) break;
   }
+  // A taken-down record is gone from searches now, not a refresh interval later.
+  if (total.documentsDeleted + total.documentsUpdated > 0) {
+    for (const index of scope.indexes) await refreshIndex(context.search, index);
+  }
   return total;
 }
 
