@@ -34,8 +34,8 @@ export async function rebuildFilteredIndex(context: RunContext): Promise<void> {
   await runPhase(context, 'create-indexes', createFilteredIndex);
   const filtered = await runPhase(context, 'filtered-index', populateFiltered);
   await runPhase(context, 'serving', prepareServing);
-  const reconciled = await runPhase(context, 'reconcile', reconcileWriters);
-  await runPhase(context, 'verify', verifyFiltered({ filtered, reconciled }));
+  await runPhase(context, 'reconcile', reconcileWriters);
+  await runPhase(context, 'verify', verifyFiltered({ filtered }));
   await runPhase(context, 'promote', promoteFiltered);
   await afterPromotion(context);
 }

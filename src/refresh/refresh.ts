@@ -51,7 +51,7 @@ export async function refresh(context: RunContext): Promise<void> {
     await preflight(run, report);
     return sweepLeftovers(run, report);
   });
-  const { counts: before } = await runPhase(context, 'count-before', countLive('before'));
+  await runPhase(context, 'count-before', countLive('before'));
   const copied = await runPhase(context, 'copy', copies ? copyData : skipCopy);
   const { rows: rowsByTable } = await runPhase(context, 'keys', copies ? buildKeys(copied) : countLiveRows);
   const rows = rowsByTable[context.definition.media.main.downstream] ?? 0;
@@ -63,8 +63,8 @@ export async function refresh(context: RunContext): Promise<void> {
   ]);
   const filtered = await runPhase(context, 'filtered-index', populateFiltered);
   await runPhase(context, 'serving', prepareServing);
-  const reconciled = await runPhase(context, 'reconcile', reconcileWriters);
-  await runPhase(context, 'verify', verify({ before, rows, filtered, reconciled }));
+  await runPhase(context, 'reconcile', reconcileWriters);
+  await runPhase(context, 'verify', verify({ rows, filtered }));
   await runPhase(context, 'promote', promote(copied));
   await afterPromotion(context);
 }

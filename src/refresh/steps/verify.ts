@@ -32,10 +32,6 @@ import type { FilteredSummary } from './populateFiltered.js';
 
 /** What earlier steps found and the gate compares with. What they left in the state it reads there. */
 export interface GateInput {
-  /** Not read: the gate has it from the state. */
-  readonly before?: unknown;
-  /** Not read: the gate counts what API writers did itself. */
-  readonly reconciled?: unknown;
   /** Rows of the main table when the slices were read. */
   readonly rows: number;
   readonly filtered: FilteredSummary;
@@ -63,7 +59,7 @@ export const verify =
 
 /** The gate of the filtered-index flow. */
 export const verifyFiltered =
-  (input: Pick<GateInput, 'filtered' | 'reconciled'>): Step<{ checks: readonly Check[] }> =>
+  (input: Pick<GateInput, 'filtered'>): Step<{ checks: readonly Check[] }> =>
   async (context) => {
     await setRunState(context.state, context.run.id, 'verifying');
     failpoint('verify.before');
