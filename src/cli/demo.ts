@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { exitStatus } from '../errors.js';
 import { sampleRecordsDefault, sampleSeed } from '../limits.js';
 import { endOnInterrupt, stayUntilStopped } from './followRun.js';
@@ -35,22 +35,22 @@ export function demoCommand(): Command {
 
 async function runDemo(options: DemoOptions): Promise<void> {
   const terms = await writeDemoTerms();
-  writeLine(pc.bold('1. Real parts: two Postgres servers and a search engine'));
+  writeLine(colors.bold('1. Real parts: two Postgres servers and a search engine'));
   const services = await openServices({
     configFile: undefined,
     environment: 'local',
     embeddedFolder: options.folder ?? null,
     env: { FRESHET_SENSITIVE_TERMS: terms.file, ...process.env },
-    report: (line) => writeLine(`${pc.green('✓')} ${line}`),
+    report: (line) => writeLine(`${colors.green('✓')} ${line}`),
     log: logLine,
   });
   const disarm = endOnInterrupt(services, 'Begin again with: freshet demo');
   let failed = true;
   try {
     await finishInterrupted(services, false);
-    writeLine(`\n${pc.bold('2. Sample data in the catalog')}`);
+    writeLine(`\n${colors.bold('2. Sample data in the catalog')}`);
     await loadSample(services, { records: options.records, seed: sampleSeed, csv: {}, json: false });
-    writeLine(`\n${pc.bold('3. Two data refreshes')}`);
+    writeLine(`\n${colors.bold('3. Two data refreshes')}`);
     const runs = await refreshBoth(services, false);
     writeSummary(await summarise(services, runs));
     await writeExampleSearches(services, ['mountain', 'lighthouse']);
@@ -81,13 +81,13 @@ function writeLookAround({ embedded }: CommandServices): void {
   if (embedded === null) return writeLine('\nThe parts that you configured stay as they are.');
   const search = embedded.searchUrl ?? '';
   writeLine(`
-${pc.bold('4. Look around')} ${pc.dim('(until Ctrl-C)')}
-${pc.dim('# in another terminal')}
+${colors.bold('4. Look around')} ${colors.dim('(until Ctrl-C)')}
+${colors.dim('# in another terminal')}
 ${describeParts(embedded)}
 
 psql "$FRESHET_API_URL" -c 'select count(*) from image'
 curl '${search}/_cat/indices/image*,audio*?v'
 curl '${search}/image/_search?q=title:mountain&size=3&pretty'
-npx freshet refresh local image      ${pc.dim('# again: ids stay, one generation back is kept')}
+npx freshet refresh local image      ${colors.dim('# again: ids stay, one generation back is kept')}
 npx freshet status`);
 }

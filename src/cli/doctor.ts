@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { loadConfig } from '../config/load.js';
 import {
   environmentOf,
@@ -76,12 +76,16 @@ async function findUrls(config: Config, name: string): Promise<DoctorUrls> {
   };
 }
 
-const marks = { ok: pc.green('ok     '), warning: pc.yellow('warning'), problem: pc.red('problem') };
+const marks = {
+  ok: colors.green('ok     '),
+  warning: colors.yellow('warning'),
+  problem: colors.red('problem'),
+};
 
 function printEnvironment(name: string, findings: readonly Finding[]): string {
   const lines = findings.flatMap(({ check, ok, message, remedy }) => [
-    `  ${marks[ok]}  ${pc.bold(check)}: ${message}`,
-    ...(remedy === null ? [] : [`           ${pc.dim('→')} ${remedy}`]),
+    `  ${marks[ok]}  ${colors.bold(check)}: ${message}`,
+    ...(remedy === null ? [] : [`           ${colors.dim('→')} ${remedy}`]),
   ]);
-  return [pc.bold(name), ...lines].join('\n');
+  return [colors.bold(name), ...lines].join('\n');
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import type { Engine } from '../engine/engine.js';
 import { exitStatus } from '../errors.js';
 import { followPollMs } from '../limits.js';
@@ -102,7 +102,7 @@ export function endOnInterrupt(services: CommandServices, whatNow: string): () =
     interrupted = true;
     services.beginClosing();
     describeInterruption(services)
-      .then((what) => writeNote(`\n${pc.yellow('interrupted')}: ${what} ${whatNow}`))
+      .then((what) => writeNote(`\n${colors.yellow('interrupted')}: ${what} ${whatNow}`))
       .then(() => services.close())
       .catch((error: unknown) => writeNote(String(error)))
       .finally(() => process.exit(exitStatus.interrupted));

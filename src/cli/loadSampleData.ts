@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { exitStatus, FreshetError } from '../errors.js';
 import { sampleRecordsDefault, sampleSeed } from '../limits.js';
 import { endOnInterrupt } from './followRun.js';
@@ -57,7 +57,7 @@ async function loadSampleData(options: LoadSampleOptions): Promise<void> {
   const services = await openServices({
     configFile: options.config,
     environment: 'local',
-    report: (line) => writeNote(pc.dim(line)),
+    report: (line) => writeNote(colors.dim(line)),
     log: logLine,
   });
   endOnInterrupt(services, 'Runs that were begun go on with: freshet load-sample-data');

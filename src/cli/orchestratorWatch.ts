@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { findOrchestrator } from '../engine/lock.js';
 import { FreshetError } from '../errors.js';
 import { orchestratorLookMs, orchestratorWaitMs } from '../limits.js';
@@ -23,7 +23,9 @@ export class OrchestratorWatch {
     }
     if (this.missingSince === null) {
       this.missingSince = now;
-      writeNote(`${pc.yellow('waiting')}: no orchestrator is up on this state database (\`freshet up\`).`);
+      writeNote(
+        `${colors.yellow('waiting')}: no orchestrator is up on this state database (\`freshet up\`).`,
+      );
     }
     if (now - this.missingSince < orchestratorWaitMs) return;
     throw new FreshetError(

@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { exitStatus, FreshetError, policyOf, type ErrorPolicy } from '../errors.js';
 import { describeError } from '../refresh/phase.js';
 import type { Run } from '../state/runs.js';
@@ -40,8 +40,8 @@ export function writeJsonError(error: unknown): void {
 /** What happened and what to do next. */
 export function writeError(error: unknown): void {
   const { code, message, remedy } = describeError(error);
-  writeNote(`${pc.red('error')} ${message} ${pc.dim(`(${code})`)}`);
-  writeNote(`${pc.dim('→')} ${remedy}`);
+  writeNote(`${colors.red('error')} ${message} ${colors.dim(`(${code})`)}`);
+  writeNote(`${colors.dim('→')} ${remedy}`);
   if (process.env['FRESHET_DEBUG'] === '1' && error instanceof Error) writeNote(error.stack ?? '');
 }
 
@@ -67,5 +67,5 @@ export function describeFailure(run: Run): string {
   const { error } = run;
   if (error === null) return `${run.definition} ${run.state}`;
   const where = error.phase === null ? '' : ` in ${error.phase}`;
-  return `${pc.red(run.state)}${where}: ${error.message} ${pc.dim(`(${error.code})`)}\n${pc.dim('→')} ${error.remedy}`;
+  return `${colors.red(run.state)}${where}: ${error.message} ${colors.dim(`(${error.code})`)}\n${colors.dim('→')} ${error.remedy}`;
 }

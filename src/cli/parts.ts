@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { loadConfig } from '../config/load.js';
 import { startParts, type PartsUrls } from '../embedded/parts.js';
 import { stayUntilStopped } from './followRun.js';
@@ -20,9 +20,9 @@ export function partsCommand(): Command {
 async function runParts(options: { folder?: string; config?: string }): Promise<void> {
   const config = await loadConfig({ cwd: process.cwd(), file: options.config, env: process.env });
   const folder = options.folder ?? config.embeddedFolder;
-  const parts = await startParts({ folder, report: (line) => writeNote(pc.dim(line)) });
+  const parts = await startParts({ folder, report: (line) => writeNote(colors.dim(line)) });
   writeLine(describeParts(parts));
-  writeNote(pc.dim('Ctrl-C stops them; the data stays.'));
+  writeNote(colors.dim('Ctrl-C stops them; the data stays.'));
   stayUntilStopped(() => parts.stop());
 }
 

@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import prettyMs from 'pretty-ms';
 import type { Phase } from '../state/phases.js';
 import type { RunEvent } from '../state/records.js';
@@ -53,14 +53,14 @@ function hasRate(unit: string | null): boolean {
 const width = 16;
 
 function describeEnded(phase: Phase): string {
-  if (phase.state === 'skipped') return pc.dim(`- ${phase.name.padEnd(width)} not needed`);
-  const mark = phase.state === 'done' ? pc.green('✓') : pc.red('✗');
+  if (phase.state === 'skipped') return colors.dim(`- ${phase.name.padEnd(width)} not needed`);
+  const mark = phase.state === 'done' ? colors.green('✓') : colors.red('✗');
   const ms = durationMs(phase);
   const parts = [prettyMs(ms, { keepDecimalsOnWholeSeconds: true }).padStart(8)];
   if (phase.unit !== null && phase.progressDone > 0) {
     parts.push(`${formatCount(phase.progressDone)} ${phase.unit}`);
     if (hasRate(phase.unit) && ms >= 100)
-      parts.push(pc.dim(`${formatCount((phase.progressDone / ms) * 1000)}/s`));
+      parts.push(colors.dim(`${formatCount((phase.progressDone / ms) * 1000)}/s`));
   }
   return `${mark} ${phase.name.padEnd(width)} ${parts.join('  ')}`;
 }
@@ -74,7 +74,7 @@ export function durationMs(phase: Phase): number {
 function terminalView(): ProgressView {
   const bars = new cliProgress.MultiBar(
     {
-      format: `{mark} {name} {bar} {share}  {amount}  ${pc.dim('{rate}{left}')}`,
+      format: `{mark} {name} {bar} {share}  {amount}  ${colors.dim('{rate}{left}')}`,
       barCompleteChar: '█',
       barIncompleteChar: '░',
       barsize: 24,
@@ -118,7 +118,7 @@ function describeRunning(phase: Phase): Record<string, string> {
       ? `, ${prettyMs(Math.round((total - done) / perMs / 1000) * 1000)} left`
       : '';
   return {
-    mark: pc.cyan('▸'),
+    mark: colors.cyan('▸'),
     name: phase.name.padEnd(width),
     share: known ? `${Math.min(100, Math.floor((done / total) * 100))}%`.padStart(4) : '   –',
     amount:
@@ -133,6 +133,10 @@ function describeRunning(phase: Phase): Record<string, string> {
 /** One event as a line. */
 export function describeEvent(event: RunEvent): string {
   const mark =
-    event.level === 'info' ? pc.cyan('i') : event.level === 'warning' ? pc.yellow('!') : pc.red('✗');
+    event.level === 'info'
+      ? colors.cyan('i')
+      : event.level === 'warning'
+        ? colors.yellow('!')
+        : colors.red('✗');
   return `${mark} ${event.message}`;
 }

@@ -1,4 +1,4 @@
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import prettyMs from 'pretty-ms';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findOrchestrator } from '../engine/lock.js';
@@ -30,7 +30,7 @@ export async function runAndReport(command: RunCommand): Promise<void> {
   const services = await openServices({
     configFile: command.configFile,
     environment: command.environment,
-    report: (line) => writeNote(pc.dim(line)),
+    report: (line) => writeNote(colors.dim(line)),
     log: logLine,
   });
   endOnInterrupt(
@@ -42,9 +42,9 @@ export async function runAndReport(command: RunCommand): Promise<void> {
   try {
     const orchestrator = new LocalOrchestrator(services, command.environment);
     const runId = (await findInterrupted(services, command)) ?? (await command.start(services));
-    if (!command.json) writeLine(`${pc.bold(command.title)} ${pc.dim(`run ${runId}`)}`);
+    if (!command.json) writeLine(`${colors.bold(command.title)} ${colors.dim(`run ${runId}`)}`);
     if (command.environment !== 'local')
-      writeNote(pc.dim('Executed by the orchestrator (`freshet up`) of this state database.'));
+      writeNote(colors.dim('Executed by the orchestrator (`freshet up`) of this state database.'));
     const run = await followRun(services, orchestrator, runId, command.json);
     await reportRun(services, run, command.json);
     await orchestrator.finish();
@@ -79,7 +79,7 @@ async function findInterrupted(services: CommandServices, command: RunCommand): 
       ? 'no record limit'
       : `at most ${formatCount(recordLimit)} records`;
   writeNote(
-    `${pc.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over. It goes on as it was begun (index suffix ${indexSuffix}, ${limit}).`,
+    `${colors.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over. It goes on as it was begun (index suffix ${indexSuffix}, ${limit}).`,
   );
   return own.id;
 }
@@ -128,16 +128,16 @@ function writeSuccess(run: Run, { checks, counts }: RunRecord): void {
   const change =
     before === 0 ? '' : ` (${after >= before ? '+' : ''}${(((after - before) / before) * 100).toFixed(1)} %)`;
   writeLine(
-    `${pc.green('succeeded')} in ${prettyMs(ms)}: ${formatCount(before)} → ${formatCount(after)} documents${change}, ${checks.length} checks passed`,
+    `${colors.green('succeeded')} in ${prettyMs(ms)}: ${formatCount(before)} → ${formatCount(after)} documents${change}, ${checks.length} checks passed`,
   );
   const sources = Object.keys({ ...counts.before, ...counts.after }).sort();
   const changed = sources.filter((source) => counts.before[source] !== counts.after[source]);
   for (const source of changed.slice(0, 20)) {
     writeLine(
-      pc.dim(
+      colors.dim(
         `  ${source.padEnd(24)} ${formatCount(counts.before[source] ?? 0)} → ${formatCount(counts.after[source] ?? 0)}`,
       ),
     );
   }
-  if (changed.length > 20) writeLine(pc.dim(`  … and ${changed.length - 20} more sources`));
+  if (changed.length > 20) writeLine(colors.dim(`  … and ${changed.length - 20} more sources`));
 }

@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import prettyMs from 'pretty-ms';
 import { findDefinition } from '../config/definitions.js';
 import { withSession } from '../postgres/session.js';
@@ -70,7 +70,7 @@ async function loadMedia(
   const from = file === undefined ? `generated (seed ${request.seed})` : `from ${file}`;
   if (!request.json) {
     writeLine(
-      `${pc.green('✓')} ${formatCount(loaded.rows)} ${media} records ${from} in ${prettyMs(ms)} ${pc.dim(`${formatCount((loaded.rows / ms) * 1000)}/s`)}`,
+      `${colors.green('✓')} ${formatCount(loaded.rows)} ${media} records ${from} in ${prettyMs(ms)} ${colors.dim(`${formatCount((loaded.rows / ms) * 1000)}/s`)}`,
     );
   }
   return { media, loaded, seconds: ms / 1000 };
@@ -82,7 +82,7 @@ async function generate(
   { records, seed }: SampleRequest,
 ): Promise<LoadedSample> {
   const bar = new cliProgress.SingleBar({
-    format: `${pc.cyan('▸')} ${media} records {bar} {percentage}%  {value} of {total}`,
+    format: `${colors.cyan('▸')} ${media} records {bar} {percentage}%  {value} of {total}`,
     noTTYOutput: false,
     clearOnComplete: true,
     hideCursor: true,
@@ -107,7 +107,7 @@ export async function finishInterrupted(services: CommandServices, json: boolean
   if (unfinished.length === 0) return;
   const orchestrator = new LocalOrchestrator(services, 'local');
   for (const { id, definition } of unfinished) {
-    writeNote(`${pc.yellow('resuming')}: ${definition} (run ${id}) was not over.`);
+    writeNote(`${colors.yellow('resuming')}: ${definition} (run ${id}) was not over.`);
     await followRun(services, orchestrator, id, json);
   }
   await orchestrator.finish();
@@ -124,7 +124,7 @@ export async function refreshBoth(services: CommandServices, json: boolean): Pro
   }
   const runs: Run[] = [];
   for (const { id, name } of started) {
-    if (!json) writeLine(`\n${pc.bold(name)} ${pc.dim(`run ${id}`)}`);
+    if (!json) writeLine(`\n${colors.bold(name)} ${colors.dim(`run ${id}`)}`);
     const run = await followRun(services, orchestrator, id, json);
     if (run.state !== 'succeeded') writeNote(describeFailure(run));
     runs.push(run);

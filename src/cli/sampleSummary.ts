@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { findDefinition } from '../config/definitions.js';
 import { openSearchClient, type SearchClient } from '../search/client.js';
 import { countDocuments } from '../search/counts.js';
@@ -84,7 +84,7 @@ export function writeSummary(summaries: readonly RefreshSummary[]): void {
   for (const one of summaries) {
     table.push([
       one.media,
-      one.state === 'succeeded' ? pc.green(one.state) : pc.red(one.state),
+      one.state === 'succeeded' ? colors.green(one.state) : colors.red(one.state),
       ...[one.rows, one.documents, one.filteredDocuments, one.hidden, one.checks].map(formatCount),
       one.seconds.toFixed(1),
       ...[one.copyRowsPerSecond, one.indexRowsPerSecond].map(formatCount),
@@ -115,6 +115,6 @@ export async function writeExampleSearches(
 function writeHits(alias: string, word: string, { total, titles }: TitleHits): void {
   const list = titles.map((title) => JSON.stringify(title)).join(', ');
   writeLine(
-    `${pc.dim('search')} ${alias.padEnd(15)} ${pc.bold(word.padEnd(10))} ${formatCount(total).padStart(6)} hits  ${pc.dim(list)}`,
+    `${colors.dim('search')} ${alias.padEnd(15)} ${colors.bold(word.padEnd(10))} ${formatCount(total).padStart(6)} hits  ${colors.dim(list)}`,
   );
 }

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { listUsedEnvironments } from './doctor.js';
 import { loadConfig } from '../config/load.js';
 import { listLeases } from '../state/leases.js';
@@ -35,7 +35,7 @@ async function showStatus(
     configFile: options.config,
     environment: environment ?? listUsedEnvironments(config)[0] ?? 'local',
     withSearch: false,
-    report: (line) => writeNote(pc.dim(line)),
+    report: (line) => writeNote(colors.dim(line)),
     log: () => undefined,
   });
   try {
@@ -76,14 +76,14 @@ async function writeStatus(
   writeLine(`${failed.definition} ${describeFailure(failed)}`);
   for (const check of (await listChecks(services.state, failed.id)).filter((one) => !one.passed)) {
     writeLine(
-      `  ${pc.red('✗')} ${check.name}: expected ${check.expected}, found ${check.found}${check.detail === null ? '' : ` (${check.detail})`}`,
+      `  ${colors.red('✗')} ${check.name}: expected ${check.expected}, found ${check.found}${check.detail === null ? '' : ` (${check.detail})`}`,
     );
   }
 }
 
 function colour(run: Run): string {
-  if (run.state === 'succeeded') return pc.green(run.state);
-  return isOver(run.state) ? pc.red(run.state) : pc.cyan(run.state);
+  if (run.state === 'succeeded') return colors.green(run.state);
+  return isOver(run.state) ? colors.red(run.state) : colors.cyan(run.state);
 }
 
 async function describePhase(services: CommandServices, run: Run): Promise<string> {

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colors } from './colors.js';
 import { exitStatus, FreshetError } from '../errors.js';
 import { startOrchestrator } from '../refresh/orchestrator.js';
 import { endOnInterrupt } from './followRun.js';
@@ -22,7 +22,7 @@ async function runOrchestrator(options: { config?: string }): Promise<void> {
   const services = await openServices({
     configFile: options.config,
     environment: listUsedEnvironments(config)[0] ?? 'local',
-    report: (line) => writeNote(pc.dim(line)),
+    report: (line) => writeNote(colors.dim(line)),
     log: writeNote,
   });
   endOnInterrupt(services, 'Unfinished runs go on with: freshet up');
@@ -35,6 +35,6 @@ async function runOrchestrator(options: { config?: string }): Promise<void> {
     throw new FreshetError('ORCHESTRATOR_RUNS', 'Another orchestrator works on this state database.');
   }
   writeNote(
-    `${pc.green('up')}: runs are executed as they are added; Ctrl-C stops, unfinished runs go on at the next start.`,
+    `${colors.green('up')}: runs are executed as they are added; Ctrl-C stops, unfinished runs go on at the next start.`,
   );
 }

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { afterEach, beforeEach, expect, inject, it, vi } from 'vitest';
 import { doctorCommand } from '../../../src/cli/doctor.js';
 import type { Finding } from '../../../src/refresh/doctor.js';
@@ -57,7 +58,8 @@ it('freshet doctor names every variable that the environment lacks', async () =>
 it('freshet doctor looks at every environment that has a URL, and prints them one after the other', async () => {
   vi.stubEnv('FRESHET_STAGING_API_URL', 'postgres://u:secret@127.0.0.1:1/x');
   await doctorCommand().parseAsync([], { from: 'user' });
-  expect(printed).toMatch(/local\n[\s\S]*staging\n/);
+  // A test run at a terminal asks for colours.
+  expect(stripVTControlCharacters(printed)).toMatch(/local\n[\s\S]*staging\n/);
   expect(printed).not.toContain('secret');
 });
 
