@@ -353,9 +353,36 @@ export const errorKinds = {
     remedy:
       'Look at the named checks (`freshet status`), correct their cause in catalog or configuration, and start the refresh again. What is live was not changed.',
   },
-  ORCHESTRATOR_RUNS: {
+  LEADERSHIP_LOST: {
+    policy: 'stop',
+    remedy:
+      'Nothing to do: another process goes on with the runs, this one ends. If there is no other, start one: `freshet up`.',
+  },
+  RUN_UNKNOWN: {
     policy: 'usage',
-    remedy: 'Only one may; leave it running, or stop it first. Nothing was changed.',
+    remedy: 'Take the id of a run from `freshet status`. Nothing was changed.',
+  },
+  RUN_CANCELLED: {
+    policy: 'stop',
+    remedy: 'It was asked for. What the run had made is removed; what is live was not changed.',
+  },
+  NOT_CANCELLABLE: {
+    policy: 'refuse',
+    remedy: 'Look at it with `freshet status`. Nothing was changed.',
+  },
+  NOT_RETRYABLE: {
+    policy: 'refuse',
+    remedy: 'Start a new refresh instead. Nothing was changed.',
+  },
+  NOT_HELD: {
+    policy: 'refuse',
+    remedy:
+      'Only a finished run that stopped before its promotion (`freshet refresh --hold`) can be promoted by command. Nothing was changed.',
+  },
+  TARGET_HELD: {
+    policy: 'refuse',
+    remedy:
+      'Two state databases refresh one API database: use one. If the other one is gone for good, `freshet release {environment}` frees it. Nothing was changed.',
   },
   ORIGIN_NOT_LIVE: {
     policy: 'usage',
@@ -368,7 +395,8 @@ export const errorKinds = {
   },
   ALREADY_RUNNING: {
     policy: 'usage',
-    remedy: 'Watch it with `freshet status`; start another one when it is over. Nothing was started.',
+    remedy:
+      'Watch it with `freshet status`; start another one when it is over. A held one is ended with `freshet promote {run}` or `freshet cancel {run}`. Nothing was started.',
   },
   SAMPLE_REFUSED: {
     policy: 'refuse',

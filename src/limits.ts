@@ -328,3 +328,21 @@ export const reconcilePassesMax = 10;
 
 /** Starts of one worker in a row: a machine that is short of memory for a moment recovers, a broken configuration does not. */
 export const workerStartsMax = 3;
+
+/** The orchestrator's sign of life; one small update. */
+export const heartbeatEveryMs = 5_000;
+
+/** An orchestrator without a sign for so long counts as frozen (after a second look): longer than a pause of garbage collection or of a restarting database. */
+export const heartbeatStaleMs = 30_000;
+
+/** An orchestrator that cannot write its sign of life for so long ends itself, before a standby may take over from it. */
+export const leadershipLostMs = 20_000;
+
+/** The state database's answer to "am I still the orchestrator"; asked before every write to the search cluster. */
+export const leadershipCheckMs = 10_000;
+
+/** How often a standby tries to become the orchestrator: it takes over within a moment after the other's end. */
+export const standbyPollMs = 1_000;
+
+/** How often a run looks whether it was cancelled: "within seconds" for the operator, one indexed query for the database. */
+export const cancelPollMs = 500;

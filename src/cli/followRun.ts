@@ -3,7 +3,7 @@ import { colors } from './colors.js';
 import type { Engine } from '../engine/engine.js';
 import { exitStatus } from '../errors.js';
 import { followPollMs } from '../limits.js';
-import { startOrchestrator } from '../refresh/orchestrator.js';
+import { OrchestratorCandidate } from '../refresh/orchestrator.js';
 import { listPhases } from '../state/phases.js';
 import { listEvents } from '../state/records.js';
 import { findRun, listUnfinishedRuns, type Run } from '../state/runs.js';
@@ -20,23 +20,20 @@ import type { CommandServices } from './services.js';
 export class LocalOrchestrator {
   private engine: Engine | null = null;
   private readonly watch: OrchestratorWatch;
+  private readonly candidate: OrchestratorCandidate;
 
   constructor(
     private readonly services: CommandServices,
     private readonly environment: string,
   ) {
     this.watch = new OrchestratorWatch(services.state);
+    this.candidate = new OrchestratorCandidate(services, services.stateUrl, endAsLost);
   }
 
   /** Becomes the orchestrator where this is `local` and nobody else is. */
   async take(): Promise<void> {
     if (this.environment !== 'local' || this.engine !== null) return;
-    this.engine = await startOrchestrator(this.services, this.services.stateUrl, () => {
-      writeNote(
-        'The connection that makes this process the orchestrator is lost; another process may take over.',
-      );
-      process.exit(exitStatus.failed);
-    });
+    this.engine = await this.candidate.tryOnce();
   }
 
   /** Where another process executes runs: throws when there is none for too long. A run that nobody executes would be followed for ever. */
@@ -49,7 +46,7 @@ export class LocalOrchestrator {
     if (this.engine === null) return;
     for (;;) {
       const others = await listUnfinishedRuns(this.services.state, this.environment);
-      if (others.length === 0) break;
+      if (others.every((run) => run.state === 'held')) break;
       await sleep(followPollMs);
     }
     await this.engine.close();
@@ -57,7 +54,15 @@ export class LocalOrchestrator {
   }
 }
 
-/** Shows a run until it is over. */
+/** Another process may be the orchestrator from now on: this one must do nothing more. */
+export function endAsLost(): void {
+  writeNote(
+    'This process is not the orchestrator any more (its connection was lost); another one may take over.',
+  );
+  process.exit(exitStatus.failed);
+}
+
+/** Shows a run until it is over, or held. */
 export async function followRun(
   services: CommandServices,
   orchestrator: LocalOrchestrator,
@@ -78,7 +83,7 @@ export async function followRun(
           view.line(describeEvent(event));
       }
       view.update(await listPhases(services.state, runId));
-      if (isOver(run.state)) return run;
+      if (isOver(run.state) || run.state === 'held') return run;
       await sleep(followPollMs);
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 import { colors } from './colors.js';
-import { findOrchestrator } from '../engine/lock.js';
+import { findOrchestrator } from '../engine/leadership.js';
 import { FreshetError } from '../errors.js';
 import { orchestratorLookMs, orchestratorWaitMs } from '../limits.js';
 import type { State } from '../state/state.js';

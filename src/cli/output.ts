@@ -58,7 +58,7 @@ function statusOfPolicy(policy: ErrorPolicy): number {
 
 /** The exit status that the end of a run stands for. */
 export function statusOfRun(run: Run): number {
-  if (run.state === 'succeeded') return exitStatus.done;
+  if (run.state === 'succeeded' || run.state === 'held') return exitStatus.done;
   if (run.state === 'refused') return exitStatus.refused;
   return run.error === null ? exitStatus.failed : statusOfPolicy(policyOf(run.error.code));
 }

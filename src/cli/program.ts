@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
+import { cancelCommand } from './cancel.js';
 import { configCommand } from './config.js';
 import { demoCommand } from './demo.js';
 import { doctorCommand } from './doctor.js';
@@ -7,7 +8,9 @@ import { filteredIndexCommand } from './filteredIndex.js';
 import { loadSampleDataCommand } from './loadSampleData.js';
 import { exitStatusHelp } from './options.js';
 import { partsCommand } from './parts.js';
+import { promoteCommand } from './promote.js';
 import { refreshCommand } from './refresh.js';
+import { retryCommand } from './retry.js';
 import { statusCommand } from './status.js';
 import { upCommand } from './up.js';
 import { workerCommand } from './worker.js';
@@ -32,6 +35,9 @@ ${exitStatusHelp}`,
     demoCommand(),
     refreshCommand(),
     filteredIndexCommand(),
+    cancelCommand(),
+    retryCommand(),
+    promoteCommand(),
     statusCommand(),
     loadSampleDataCommand(),
     configCommand(),

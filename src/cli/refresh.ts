@@ -11,6 +11,7 @@ interface RefreshCommandOptions {
   readonly skipCopyData?: boolean;
   readonly allowConcurrent?: boolean;
   readonly recordLimit?: number | 'none';
+  readonly hold?: boolean;
   readonly config?: string;
   readonly json?: boolean;
 }
@@ -30,6 +31,7 @@ export function refreshCommand(): Command {
       'copy at most so many rows, ordered by their key; `none` for all (default: as configured)',
       parseLimit,
     )
+    .option('--hold', 'stop before the promotion; `freshet promote` goes on')
     .addOption(configOption())
     .addOption(jsonOption())
     .action(runRefresh);

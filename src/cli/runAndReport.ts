@@ -1,14 +1,17 @@
 import { colors } from './colors.js';
 import prettyMs from 'pretty-ms';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findOrchestrator } from '../engine/lock.js';
+import { findOrchestrator } from '../engine/leadership.js';
+import { loadConfig } from '../config/load.js';
 import { FreshetError } from '../errors.js';
 import { followPollMs, orchestratorLooksMax, rejectsShownMax } from '../limits.js';
+import { requireRun } from '../refresh/changeRun.js';
 import { listPhases } from '../state/phases.js';
 import { listChecks, listEvents, listRejects, readCounts } from '../state/records.js';
 import { listSlices } from '../state/slices.js';
 import { listWorkers } from '../state/workers.js';
 import { listUnfinishedRuns, type Run } from '../state/runs.js';
+import { listUsedEnvironments } from './doctor.js';
 import { endOnInterrupt, followRun, LocalOrchestrator } from './followRun.js';
 import { describeFailure, formatCount, statusOfRun, writeJson, writeLine, writeNote } from './output.js';
 import { durationMs } from './progressView.js';
@@ -54,6 +57,38 @@ export async function runAndReport(command: RunCommand): Promise<void> {
   }
 }
 
+export interface ExistingRunCommand {
+  readonly runId: string;
+  readonly configFile: string | undefined;
+  readonly json: boolean;
+  /** What the command does to the run; then the run is followed to its end. */
+  change(services: CommandServices): Promise<Run>;
+}
+
+/** Changes a run that there is (cancel, retry, promote) and follows it to its end. */
+export async function changeAndReport(command: ExistingRunCommand): Promise<Run> {
+  const config = await loadConfig({ cwd: process.cwd(), file: command.configFile, env: process.env });
+  const services = await openServices({
+    configFile: command.configFile,
+    environment: listUsedEnvironments(config)[0] ?? 'local',
+    report: (line) => writeNote(colors.dim(line)),
+    log: logLine,
+  });
+  try {
+    const { environment } = await requireRun(services, command.runId);
+    endOnInterrupt(services, 'The run goes on; watch it with: freshet status');
+    const orchestrator = new LocalOrchestrator(services, environment);
+    const changed = await command.change(services);
+    if (!command.json) writeLine(`${colors.bold(changed.definition)} ${colors.dim(`run ${changed.id}`)}`);
+    const run = await followRun(services, orchestrator, changed.id, command.json);
+    await reportRun(services, run, command.json);
+    await orchestrator.finish();
+    return run;
+  } finally {
+    await services.close();
+  }
+}
+
 /** Workers' lines are for whoever asks for them: `FRESHET_DEBUG=1`. */
 export function logLine(line: string): void {
   if (process.env['FRESHET_DEBUG'] === '1') writeNote(line);
@@ -63,7 +98,7 @@ export function logLine(line: string): void {
 async function findInterrupted(services: CommandServices, command: RunCommand): Promise<string | null> {
   const unfinished = await listUnfinishedRuns(services.state, command.environment);
   const own = unfinished.find((run) => run.definition === command.definitionId);
-  if (own === undefined || command.environment !== 'local') return null;
+  if (own === undefined || own.state === 'held' || command.environment !== 'local') return null;
   const other = await findOtherOrchestrator(services);
   if (other !== null) {
     throw new FreshetError(
@@ -97,8 +132,15 @@ async function findOtherOrchestrator({ state }: CommandServices): Promise<string
 async function reportRun(services: CommandServices, run: Run, json: boolean): Promise<void> {
   const record = await readRecord(services, run);
   if (json) writeJson(record);
-  if (run.state !== 'succeeded') writeNote(describeFailure(run));
+  if (run.state === 'held') writeHeld(run, json);
+  else if (run.state !== 'succeeded') writeNote(describeFailure(run));
   else if (!json) writeSuccess(run, record);
+}
+
+function writeHeld(run: Run, json: boolean): void {
+  if (json) return;
+  writeLine(`${colors.cyan('held')} before its promotion; what is live was not changed.`);
+  writeLine(`${colors.dim('→')} freshet promote ${run.id}   or   freshet cancel ${run.id}`);
 }
 
 /** The whole record of a run. */

@@ -1,18 +1,22 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
+import { findOrchestrator } from '../engine/leadership.js';
+import { loadConfig } from '../config/load.js';
+import { standbyPollMs } from '../limits.js';
+import { OrchestratorCandidate } from '../refresh/orchestrator.js';
 import { colors } from './colors.js';
-import { exitStatus, FreshetError } from '../errors.js';
-import { startOrchestrator } from '../refresh/orchestrator.js';
-import { endOnInterrupt } from './followRun.js';
+import { listUsedEnvironments } from './doctor.js';
+import { endAsLost, endOnInterrupt } from './followRun.js';
 import { configOption } from './options.js';
 import { writeNote } from './output.js';
-import { listUsedEnvironments } from './doctor.js';
-import { loadConfig } from '../config/load.js';
-import { openServices } from './services.js';
+import { openServices, type CommandServices } from './services.js';
 
 /** `freshet up`: the orchestrator. Resumes what an earlier one left and executes what commands enqueue, until it is stopped. */
 export function upCommand(): Command {
   return new Command('up')
-    .description('run the orchestrator: resumes unfinished runs and executes those that commands add')
+    .description(
+      'run the orchestrator: resumes unfinished runs and executes those that commands add; a second one waits as standby',
+    )
     .addOption(configOption())
     .action(runOrchestrator);
 }
@@ -26,15 +30,24 @@ async function runOrchestrator(options: { config?: string }): Promise<void> {
     log: writeNote,
   });
   endOnInterrupt(services, 'Unfinished runs go on with: freshet up');
-  const engine = await startOrchestrator(services, services.stateUrl, () => {
-    writeNote('The connection that makes this process the orchestrator is lost; another one may take over.');
-    process.exit(exitStatus.failed);
-  });
-  if (engine === null) {
-    await services.close();
-    throw new FreshetError('ORCHESTRATOR_RUNS', 'Another orchestrator works on this state database.');
-  }
+  await becomeOrchestrator(services);
   writeNote(
     `${colors.green('up')}: runs are executed as they are added; Ctrl-C stops, unfinished runs go on at the next start.`,
   );
+}
+
+/** Waits as standby while another process is the orchestrator. */
+async function becomeOrchestrator(services: CommandServices): Promise<void> {
+  const candidate = new OrchestratorCandidate(services, services.stateUrl, endAsLost);
+  let told = false;
+  while ((await candidate.tryOnce()) === null) {
+    if (!told) {
+      const other = (await findOrchestrator(services.state.pool)) ?? 'another process';
+      writeNote(
+        `${colors.cyan('standby')}: ${other} is the orchestrator; this process takes over when that one ends or freezes.`,
+      );
+    }
+    told = true;
+    await sleep(standbyPollMs);
+  }
 }

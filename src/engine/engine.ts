@@ -1,7 +1,7 @@
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { PoolClient } from 'pg';
 import type { State } from '../state/state.js';
-import { tryOrchestratorLock } from './lock.js';
+import type { Leadership } from './leadership.js';
 
 /**
  * Durable execution on DBOS Transact, the only module that knows it. What it gives: a workflow that a killed process left is started again
@@ -47,14 +47,15 @@ export async function migrateEngine(stateUrl: string): Promise<void> {
 }
 
 /**
- * Adds a run: its row (`insert`) and the engine's entry appear in one transaction, or neither does.
+ * Adds an attempt of a run to the queue: what `write` writes (the run's row) and the engine's entry appear in one transaction, or neither does.
  * Any process may do that, with or without an orchestrator up.
+ * @param write returns the number of the attempt: 1 for a new run, one more for each retry or promotion of a held one.
  */
 export async function enqueueRun(
   stateUrl: string,
   state: State,
   runId: string,
-  insert: (client: PoolClient) => Promise<void>,
+  write: (client: PoolClient) => Promise<number>,
 ): Promise<void> {
   const dbos = await DBOSClient.create({
     systemDatabaseUrl: stateUrl,
@@ -64,8 +65,8 @@ export async function enqueueRun(
   const client = await state.pool.connect();
   try {
     await client.query('begin');
-    await insert(client);
-    const options = { queueName, workflowName, workflowID: runId, appVersion: applicationVersion };
+    const workflowID = workflowIdOf(runId, await write(client));
+    const options = { queueName, workflowName, workflowID, appVersion: applicationVersion };
     await dbos.enqueueInTransaction(client, options, runId);
     await client.query('commit');
   } catch (error) {
@@ -78,36 +79,34 @@ export async function enqueueRun(
 }
 
 /**
- * Becomes the orchestrator of this state database and resumes what an earlier one left.
- * @param onLost called when the lock is lost: another process may be the orchestrator from now on, this one must end.
- * @returns null when another process is the orchestrator.
+ * Launches the engine as the orchestrator of this state database, whose lock the caller holds, and resumes what an earlier one left. The
+ * lock is given back when the engine is closed, or here when it cannot be launched.
  */
 export async function startEngine(options: {
   stateUrl: string;
   workflow: RunWorkflow;
-  onLost: () => void;
-}): Promise<Engine | null> {
-  const lock = await tryOrchestratorLock(options.stateUrl, options.onLost);
-  if (lock === null) return null;
+  leadership: Leadership;
+}): Promise<Engine> {
+  const { stateUrl, workflow, leadership } = options;
   try {
     DBOS.setConfig({
       name: applicationName,
-      systemDatabaseUrl: options.stateUrl,
+      systemDatabaseUrl: stateUrl,
       executorID: executorId,
       applicationVersion,
       logger: silentLogger,
     });
-    DBOS.registerWorkflow(options.workflow, { name: workflowName });
+    DBOS.registerWorkflow(workflow, { name: workflowName });
     await DBOS.launch();
     await DBOS.registerQueue(queueName, { minPollingIntervalMs: queuePollMs, onConflict: 'always_update' });
   } catch (error) {
-    await lock.release();
+    await leadership.release();
     throw error;
   }
   return {
     close: async ({ waitForRunsMs = 0 } = {}) => {
       await DBOS.shutdown({ workflowCompletionTimeoutMS: waitForRunsMs, deregister: true });
-      await lock.release();
+      await leadership.release();
     },
   };
 }
@@ -120,8 +119,13 @@ export function runStep<T>(name: string, step: () => Promise<T>): Promise<T> {
   return DBOS.runStep(step, { name });
 }
 
-/** Whether the engine has nothing more to do for a run: it ended or was given up. For the orchestrator only. */
-export async function isWorkflowOver(runId: string): Promise<boolean> {
-  const status = await DBOS.getWorkflowStatus(runId);
+/** One workflow per attempt. What earlier attempts did is known from the run's phases. */
+function workflowIdOf(runId: string, attempt: number): string {
+  return attempt === 1 ? runId : `${runId}#${attempt}`;
+}
+
+/** Whether the engine has nothing more to do for an attempt of a run: it ended or was given up. For the orchestrator only. */
+export async function isWorkflowOver(runId: string, attempt: number): Promise<boolean> {
+  const status = await DBOS.getWorkflowStatus(workflowIdOf(runId, attempt));
   return status === null || !['PENDING', 'ENQUEUED', 'DELAYED'].includes(status.status);
 }

@@ -1,24 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import { FreshetError } from '../errors.js';
-import { backendEndTimeoutMs, identifierBytesMax } from '../limits.js';
+import { backendEndTimeoutMs } from '../limits.js';
 import { quoteQualified } from './identifiers.js';
-import { digestOf } from './names.js';
+import { runSessionName } from './sessionNames.js';
 import type { Session, SessionOptions } from './session.js';
 import type { PlannedIndex, TempTablePlan } from './tempTablePlan.js';
 
-/** Tells this process' sessions from those that a dead process of the same run left behind. */
-const processToken = randomBytes(4).toString('hex');
-
-/** What the building sessions of a run begin with in pg_stat_activity. A longer name would be cut off and could be another run's. */
-function buildPrefix(runId: string): string {
-  const prefix = `freshet indexes ${runId} `;
-  const fits = Buffer.byteLength(prefix) + processToken.length <= identifierBytesMax;
-  return fits ? prefix : `freshet indexes ${digestOf(runId)} `;
-}
-
 /** Options of a session that builds on the temp tables of `runId`. */
 export function buildSessionOf(runId: string): SessionOptions {
-  return { applicationName: `${buildPrefix(runId)}${processToken}`, called: 'API database' };
+  return { applicationName: runSessionName('freshet indexes', runId), called: 'API database' };
 }
 
 /**
@@ -26,10 +15,11 @@ export function buildSessionOf(runId: string): SessionOptions {
  * only when it answers. It leaves nothing, each statement is a transaction of its own. Throws TABLE_BUSY where one does not end.
  */
 export async function endOlderBuilds(session: Session, plan: TempTablePlan): Promise<void> {
+  const own = buildSessionOf(plan.runId).applicationName;
   const { rows } = await session.query<{ pid: number; ended: boolean }>(
     `select pid, pg_terminate_backend(pid, $3) as ended from pg_stat_activity
       where starts_with(application_name, $1) and application_name <> $2 and datname = current_database()`,
-    [buildPrefix(plan.runId), buildSessionOf(plan.runId).applicationName, backendEndTimeoutMs],
+    [own.slice(0, own.lastIndexOf(' ') + 1), own, backendEndTimeoutMs],
   );
   const left = rows.filter(({ ended }) => !ended).map(({ pid }) => `pid ${pid}`);
   if (left.length === 0) return;

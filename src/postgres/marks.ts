@@ -29,8 +29,8 @@ export const unmarkedRunId = 'unmarked';
  * the object. Only objects with a mark whose run is known to be over are ever dropped; live and previous are known from it even when the
  * state database is lost. `applied`: which identifiers of the deleted-media and sensitive-media tables a run has taken into account, so
  * that what API writers changed since is a difference of sets. `removed`: rows that left the table because API writers deleted them, until their documents are gone
- * too. `swaps`: one row per promotion, written in the swap transaction: a second
- * try sees it and does nothing.
+ * too. `swaps`: one row per promotion, written in the swap transaction: a second try sees it and does nothing. `holders`: which run works on
+ * this database.
  */
 const schemaStatements = `
 create schema if not exists freshet;
@@ -64,6 +64,15 @@ create table if not exists freshet.swaps (
   media text not null,
   swapped_at timestamptz not null default clock_timestamp(),
   record jsonb not null
+);
+create table if not exists freshet.holders (
+  run_id text primary key,
+  environment text not null,
+  media text not null,
+  state_id text not null,
+  host text not null,
+  token text not null,
+  held_since timestamptz not null default now()
 );
 `;
 
@@ -138,4 +147,11 @@ export async function writePart(session: Session, part: Part): Promise<void> {
 /** Forgets marks; belongs into the transaction that drops the objects. */
 export async function deleteParts(session: Session, oids: readonly number[]): Promise<void> {
   await session.query('delete from freshet.parts where oid = any($1::oid[])', [oids]);
+}
+
+/** Forgets which deletions and sensitive marks a run took into account: what it made is gone. */
+export async function forgetRun(session: Session, runId: string): Promise<void> {
+  await ensureMarks(session);
+  await session.query('delete from freshet.applied where run_id = $1', [runId]);
+  await session.query('delete from freshet.removed where run_id = $1', [runId]);
 }

@@ -2,11 +2,12 @@ import pg from 'pg';
 import { connectTimeoutMs } from '../limits.js';
 import { FreshetError, messageOf } from '../errors.js';
 import { nameDatabase } from './faults.js';
+import { sessionName } from './sessionNames.js';
 
 export type Session = pg.Client;
 
 export interface SessionOptions {
-  /** Shown in pg_stat_activity; a successor finds a dead orchestrator's backends by it. At most 63 bytes. */
+  /** Shown in pg_stat_activity; a session that belongs to a run also says which (`sessionNames.ts`). At most 63 bytes. */
   readonly applicationName: string;
   /** What the database is called in errors: `catalog`, `API database`, `state database`. Never the URL: it may hold a password. */
   readonly called: string;
@@ -19,7 +20,7 @@ export interface SessionOptions {
 export async function openSession(url: string, options: SessionOptions): Promise<Session> {
   const client = new pg.Client({
     connectionString: url,
-    application_name: options.applicationName,
+    application_name: sessionName(options.applicationName),
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     options:

@@ -60,8 +60,8 @@ export interface SwapOptions {
   readonly lockWindowMs: number;
   /** Called after every try that failed. */
   readonly onBlocked: (blockers: readonly Blocker[]) => void;
-  /** Looked at before every try; true ends it with SWAP_STOPPED. */
-  readonly shouldStop: () => boolean | Promise<boolean>;
+  /** Looked at before every try; true ends it with SWAP_STOPPED. Default: never. */
+  readonly shouldStop?: () => boolean | Promise<boolean>;
 }
 
 /** Somebody changed a view or a grant between preparing and locking: not a fault, the next try sees it. */
@@ -367,7 +367,7 @@ export async function swapTables(options: SwapOptions): Promise<SwapRecord> {
       if (done !== null) return done;
       const deadline = Date.now() + options.lockWindowMs;
       for (let tries = 0; ; tries += 1) {
-        if (await options.shouldStop()) {
+        if (await options.shouldStop?.()) {
           throw new FreshetError(
             'SWAP_STOPPED',
             `The promotion of ${options.media} was stopped before it had its locks.`,

@@ -1,8 +1,11 @@
 import type { Config, RefreshDefinition } from '../config/types.js';
 import type { ResolvedEnvironment } from '../config/resolve.js';
 import { findDefinition } from '../config/definitions.js';
+import type { Leadership } from '../engine/leadership.js';
+import { endRunSessions } from '../postgres/runSessions.js';
 import { openSession, withSession, type Session } from '../postgres/session.js';
 import { openSearchClient, type SearchClient } from '../search/client.js';
+import { watchCancellation } from './cancellation.js';
 import { isRunOver, type Run } from '../state/runs.js';
 import { recordEvent, type EventLevel } from '../state/records.js';
 import type { State } from '../state/state.js';
@@ -26,7 +29,11 @@ export interface RunContext extends Services {
   readonly run: Run;
   readonly definition: RefreshDefinition;
   readonly environment: ResolvedEnvironment;
+  /** Ends its requests when the run is cancelled; before it writes it makes sure that this process is the orchestrator. */
   readonly search: SearchClient;
+  /** Aborted with RUN_CANCELLED when the run is cancelled; what a step has begun must end within seconds then. */
+  readonly cancelled: AbortSignal;
+  readonly leadership: Leadership;
   event(level: EventLevel, kind: string, message: string, details?: Record<string, unknown>): Promise<void>;
   /** Whether what a run left in the API database or the cluster may be removed: only of runs that this state knows as over. */
   isOver(runId: string): Promise<boolean>;
@@ -37,17 +44,32 @@ export interface RunContext extends Services {
 }
 
 /** Opens what the steps of a run need. Close it when the run ends or is left. */
-export async function openRunContext(services: Services, run: Run): Promise<RunContext> {
+export async function openRunContext(
+  services: Services,
+  run: Run,
+  leadership: Leadership,
+): Promise<RunContext> {
   const definition = findDefinition(services.config, [`${run.environment}_${run.media}_data_refresh`]);
   const environment = await services.resolve(run.environment);
-  const search = openSearchClient(environment.searchUrls);
-  const session = { applicationName: `freshet run ${run.id}`.slice(0, 63), called: 'API database' };
+  const session = { applicationName: 'freshet run', called: 'API database' };
+  const api = { url: environment.apiUrl, called: 'API database' };
+  const catalog = { url: environment.catalogUrl, called: 'catalog' };
+  const cancellation = watchCancellation(services.state, run.id, () =>
+    // A statement under way (an index build) notices a closed connection only at its end.
+    Promise.allSettled([api, catalog].map((database) => endRunSessions(database, run.id, 'all'))),
+  );
+  const search = openSearchClient(environment.searchUrls, {
+    beforeWrite: () => leadership.assertHeld(),
+    signal: cancellation.signal,
+  });
   return {
     ...services,
     run,
     definition,
     environment,
     search,
+    leadership,
+    cancelled: cancellation.signal,
     event: (level, kind, message, details) =>
       recordEvent(services.state, {
         runId: run.id,
@@ -59,6 +81,9 @@ export async function openRunContext(services: Services, run: Run): Promise<RunC
     isOver: (runId) => isRunOver(services.state, runId),
     withApi: (work) => withSession(environment.apiUrl, session, work),
     openApi: () => openSession(environment.apiUrl, session),
-    close: () => search.close(),
+    close: async () => {
+      cancellation.stop();
+      await search.close();
+    },
   };
 }

@@ -1,6 +1,6 @@
 import type { RunContext } from './context.js';
 import { runPhase } from './phase.js';
-import { afterPromotion } from './refresh.js';
+import { afterPromotion, type Outcome } from './refresh.js';
 import { skipCopy } from './steps/copyData.js';
 import { createFilteredIndex } from './steps/createIndexes.js';
 import { populateFiltered } from './steps/populateFiltered.js';
@@ -11,23 +11,8 @@ import { reconcileWriters } from './steps/reconcileWriters.js';
 import { verifyFiltered } from './steps/verify.js';
 import { waitForLease } from './steps/waitForLease.js';
 
-/** The phases of the filtered-index flow. */
-export const filteredIndexPhases = [
-  'wait',
-  'preflight',
-  'applied-sets',
-  'create-indexes',
-  'filtered-index',
-  'serving',
-  'reconcile',
-  'verify',
-  'promote',
-  'clean-up',
-  'count-after',
-] as const;
-
 /** Rebuilds the filtered index of the live index and promotes it alone: tables and main index stay as they are. */
-export async function rebuildFilteredIndex(context: RunContext): Promise<void> {
+export async function rebuildFilteredIndex(context: RunContext): Promise<Outcome> {
   await runPhase(context, 'wait', waitForLease);
   await runPhase(context, 'preflight', preflight);
   await runPhase(context, 'applied-sets', skipCopy);
@@ -38,4 +23,5 @@ export async function rebuildFilteredIndex(context: RunContext): Promise<void> {
   await runPhase(context, 'verify', verifyFiltered({ filtered }));
   await runPhase(context, 'promote', promoteFiltered);
   await afterPromotion(context);
+  return 'succeeded';
 }

@@ -1,11 +1,13 @@
 import pRetry from 'p-retry';
 import { runStep } from '../engine/engine.js';
+import { failpoint } from '../failpoints.js';
 import { errorKinds, FreshetError, messageOf, type ErrorDetails } from '../errors.js';
 import { progressWriteMs, promoteAttemptsMax, stepAttemptsMax } from '../limits.js';
 import { explainDatabaseFault } from '../postgres/faults.js';
-import { finishPhase, setProgress, startPhase } from '../state/phases.js';
+import { findPhaseResult, finishPhase, setProgress, startPhase } from '../state/phases.js';
 import type { RunError } from '../state/runs.js';
 import type { RunContext } from './context.js';
+import type { PhaseName } from './phases.js';
 
 /** Tells how far a step is; written to the state at most every `progressWriteMs`, whatever the step's pace. */
 export type Report = (progress: { done: number; total: number | null; unit: string }) => void;
@@ -17,25 +19,32 @@ export type Step<T> = (context: RunContext, report: Report) => Promise<T>;
 const phaseOf = Symbol.for('freshet.phase');
 
 /**
- * Runs `step` as the durable phase `name`: recorded as running, done or failed, its result stored by the engine. A fault that may pass
- * (a lost connection) is tried again with back-off.
+ * Runs `step` as the durable phase `name`: recorded as running, done or failed. A phase that an earlier attempt of the run has done is not
+ * run again: its recorded result is returned, so that a retry, a promotion of a held run and another release go on where the run was. A fault
+ * that may pass (a lost connection) is tried again with back-off.
  */
-export function runPhase<T extends object>(context: RunContext, name: string, step: Step<T>): Promise<T> {
+export function runPhase<T extends object>(context: RunContext, name: PhaseName, step: Step<T>): Promise<T> {
   return runStep(name, async () => {
     const { state, run } = context;
+    const recorded = await findPhaseResult(state, run.id, name);
+    if (recorded !== null) return recorded as T;
     await startPhase(state, run.id, name);
+    failpoint(`${name}.before`);
     const progress = throttleProgress(context, name);
     try {
-      const result = await pRetry(() => explained(step(context, progress.report)), {
+      const result = await pRetry(() => explained(attempt(context, step, progress.report)), {
         retries: attemptsOf(name) - 1,
         minTimeout: 1000,
         maxTimeout: 30_000,
         randomize: true,
+        signal: context.cancelled,
         shouldRetry: ({ error }) => mayPass(name, error),
         onFailedAttempt: ({ error, retriesLeft }) => noteAttempt(context, name, error, retriesLeft),
       });
+      failpoint(`${name}.after`);
       await progress.flush();
       await finishPhase(state, run.id, name, 'done', result);
+      failpoint(`${name}.recorded`);
       return result;
     } catch (error) {
       if (context.closing.aborted) return await abandoned();
@@ -44,6 +53,18 @@ export function runPhase<T extends object>(context: RunContext, name: string, st
       throw namePhase(error, name);
     }
   });
+}
+
+/** Whatever a step throws once the run is cancelled, the reason is the cancellation: its sessions and requests were ended. */
+async function attempt<T>(context: RunContext, step: Step<T>, report: Report): Promise<T> {
+  const { cancelled } = context;
+  cancelled.throwIfAborted();
+  try {
+    return await step(context, report);
+  } catch (error) {
+    cancelled.throwIfAborted();
+    throw error;
+  }
 }
 
 /** A promotion that has begun must end: between swap and alias move tables and aliases differ, so it is not given up for a server that is down. */
@@ -73,7 +94,7 @@ function abandoned(): Promise<never> {
 }
 
 /** Records a phase that this run does not need. */
-export async function skipPhase(context: RunContext, name: string): Promise<void> {
+export async function skipPhase(context: RunContext, name: PhaseName): Promise<void> {
   await finishPhase(context.state, context.run.id, name, 'skipped', null);
 }
 

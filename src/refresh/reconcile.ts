@@ -1,3 +1,4 @@
+import { failpoint } from '../failpoints.js';
 import type { TableMapping } from '../config/types.js';
 import { reconcilePassesMax } from '../limits.js';
 import { buildDocumentsById } from '../indexing/documentsById.js';
@@ -71,7 +72,9 @@ async function reconcileOnce(
   if (scope.rows === 'own') await deleteFromAdditional(context);
   const fresh = await context.withApi((session) => listFreshDeletions(session, target));
   const rowsDeleted = await deleteRows(context, target, scope, fresh);
+  failpoint('reconcile.rows');
   const deleted = await deleteRemoved(context, target, fresh, scope.indexes);
+  failpoint('reconcile.deleted');
   const updated = await applyMarks(context, target, scope.indexes);
   total.rowsDeleted += rowsDeleted;
   total.documentsDeleted += deleted.documents;
@@ -154,6 +157,7 @@ async function deleteRemoved(
     for (const id of await findIdsByKeyword(context.search, index, 'identifier', fresh)) ids.add(id);
   }
   for (const index of ids.size > 0 ? indexes : []) await deleteDocuments(context.search, index, [...ids]);
+  failpoint('reconcile.documents');
   await context.withApi((session) =>
     withTransaction(session, async () => {
       await forgetRemoved(session, context.run.id, removed);
@@ -172,6 +176,7 @@ async function applyMarks(
   const changes = await context.withApi((session) => listMarkChanges(session, target));
   if (changes.length === 0) return { documents: 0, changes: 0 };
   await writeMarks(context, target, changes, indexes);
+  failpoint('reconcile.marks');
   await context.withApi((session) =>
     withTransaction(session, () => recordMarkChanges(session, target, changes)),
   );

@@ -1,9 +1,4 @@
-import pRetry from 'p-retry';
-import { endRun } from '../state/runs.js';
 import { runStep } from '../engine/engine.js';
-import { policyOf } from '../errors.js';
-import { promoteAttemptsMax } from '../limits.js';
-import { undoRefused } from './undo.js';
 import type { RunContext } from './context.js';
 import { describeError, runPhase, skipPhase } from './phase.js';
 import { buildIndexes } from './steps/buildIndexes.js';
@@ -21,30 +16,14 @@ import { reindex } from './steps/reindex.js';
 import { verify } from './steps/verify.js';
 import { waitForLease } from './steps/waitForLease.js';
 
-/** The phases of a data refresh, in the order of their start. */
-export const refreshPhases = [
-  'wait',
-  'preflight',
-  'count-before',
-  'copy',
-  'keys',
-  'create-indexes',
-  'reindex',
-  'constraints',
-  'filtered-index',
-  'serving',
-  'reconcile',
-  'verify',
-  'promote',
-  'clean-up',
-  'count-after',
-] as const;
+/** How a flow that did not fail ends: a held run stops before its promotion. */
+export type Outcome = 'succeeded' | 'held';
 
 /**
  * A data refresh: replaces a media type's tables and indexes. Nothing before `promote` changes what users of the API see or may write, and
  * `promote` is reached only when every phase before it is done.
  */
-export async function refresh(context: RunContext): Promise<void> {
+export async function refresh(context: RunContext): Promise<Outcome> {
   const copies = !context.run.parameters.skipCopyData;
   await runPhase(context, 'wait', waitForLease);
   await runPhase(context, 'preflight', async (run, report) => {
@@ -65,8 +44,10 @@ export async function refresh(context: RunContext): Promise<void> {
   await runPhase(context, 'serving', prepareServing);
   await runPhase(context, 'reconcile', reconcileWriters);
   await runPhase(context, 'verify', verify({ rows, filtered }));
+  if (context.run.parameters.hold === true) return 'held';
   await runPhase(context, 'promote', promote(copied));
   await afterPromotion(context);
+  return 'succeeded';
 }
 
 /** Waits for all, also when one has failed: a step that still runs must not run beside the clean-up. */
@@ -87,41 +68,5 @@ export async function afterPromotion(context: RunContext): Promise<void> {
         context.event('error', 'run.incomplete', `promoted, but ${name} failed: ${message}`),
       );
     }
-  }
-}
-
-/** A state database that restarts must not leave a run without an end: it would hold the environment. */
-export const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000 };
-
-/** Runs a flow to its end, whatever it is, and frees the environment. */
-export async function runToEnd(
-  context: RunContext,
-  flow: (context: RunContext) => Promise<void>,
-): Promise<void> {
-  const { state, run } = context;
-  let failure: ReturnType<typeof describeError> | null = null;
-  let refused = false;
-  try {
-    await flow(context);
-  } catch (error) {
-    failure = describeError(error);
-    refused = policyOf(failure.code) === 'refuse';
-  }
-  await runStep('end', async () => {
-    const ended = failure === null ? 'succeeded' : refused ? 'refused' : 'failed';
-    if (failure !== null) {
-      await context.event('error', `run.${ended}`, failure.message);
-      await undo(context, failure.code);
-    }
-    await pRetry(() => endRun(state, run.id, ended, failure), endRetries);
-  });
-}
-
-/** What cannot be removed now the next run removes: it must not hide why this one failed. */
-async function undo(context: RunContext, code: string): Promise<void> {
-  try {
-    await undoRefused(context, code);
-  } catch (error) {
-    await context.event('warning', 'run.leftovers', `not removed yet: ${describeError(error).message}`);
   }
 }

@@ -9,8 +9,7 @@ import { assertSuffix } from '../search/names.js';
 import { planPhases } from '../state/phases.js';
 import { insertRun, listUnfinishedRuns, type RunParameters } from '../state/runs.js';
 import type { Services } from './context.js';
-import { filteredIndexPhases } from './filteredIndex.js';
-import { refreshPhases } from './refresh.js';
+import { filteredIndexPhases, refreshPhases } from './phases.js';
 
 /** What a caller may ask of a refresh; what is left out has the definition's default. */
 export interface RefreshRequest {
@@ -19,6 +18,8 @@ export interface RefreshRequest {
   readonly allowConcurrent?: boolean | undefined;
   /** Null = no limit. */
   readonly recordLimit?: number | null | undefined;
+  /** Stop before the promotion. */
+  readonly hold?: boolean | undefined;
 }
 
 /** Adds a refresh to the queue. Bad parameters are refused before anything is written. @returns the run's id. */
@@ -38,6 +39,7 @@ export async function startRefresh(
     recordLimit,
     originSuffix: null,
     destinationSuffix: null,
+    hold: request.hold ?? false,
   });
 }
 
@@ -106,6 +108,7 @@ async function addRun(
     await enqueueRun(stateUrl, state, id, async (client) => {
       await insertRun(client, { id, definition: name, environment, media, flow, parameters });
       await planPhases(client, id, flow === 'refresh' ? refreshPhases : filteredIndexPhases);
+      return 1;
     });
   } catch (error) {
     throw (await findActive(services, environment, name)) ?? error;
@@ -114,7 +117,7 @@ async function addRun(
 }
 
 /** The database lets one run of a definition be active (`one_active_run`), whoever is first. */
-async function findActive(
+export async function findActive(
   { state }: Services,
   environment: string,
   definition: string,

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import { FreshetError, messageOf } from '../errors.js';
 import { sliceAttemptsMax, workerPollMs, workerStartsMax } from '../limits.js';
+import { failpoint } from '../failpoints.js';
 import type { Fleet, FleetWorker } from '../fleet/fleet.js';
 import {
   readHealth,
@@ -11,6 +11,7 @@ import {
   type TaskRequest,
   type TaskStatus,
 } from '../fleet/workerClient.js';
+import { pause } from '../pause.js';
 import { recordRejects, type EventLevel } from '../state/records.js';
 import { claimSlice, completeSlice, releaseSlice, sumSlices, type Slice } from '../state/slices.js';
 import type { State } from '../state/state.js';
@@ -26,6 +27,8 @@ export interface PoolOptions {
   readonly rejectsMax: number;
   /** The part of a task's request that is the same for every slice. */
   readonly task: Pick<TaskRequest, 'model_name' | 'table_name' | 'target_index' | 'require_alias' | 'run_id'>;
+  /** Ends everything: tasks are left, workers end. */
+  readonly signal: AbortSignal;
   readonly onProgress: (rowsRead: number) => void;
   readonly event: (level: EventLevel, kind: string, message: string) => Promise<void>;
 }
@@ -106,7 +109,7 @@ class WorkerPool {
       const totals = await sumSlices(state, runId);
       this.doneRows = totals.read;
       if (totals.done === totals.slices) return null;
-      await sleep(workerPollMs);
+      await pause(workerPollMs, this.options.signal);
     }
     return null;
   }
@@ -118,6 +121,7 @@ class WorkerPool {
       retries: workerStartsMax - 1,
       minTimeout: 500,
       maxTimeout: 10_000,
+      signal: this.options.signal,
       shouldRetry: ({ error }) => isStartFault(error),
       onFailedAttempt: async ({ error, retriesLeft }) => {
         if (retriesLeft > 0 && isStartFault(error)) {
@@ -132,6 +136,7 @@ class WorkerPool {
     this.started += 1;
     const id = `${place}.${this.started}`;
     await requestWorker(state, runId, id, fleet.kind);
+    failpoint('reindex.requested');
     let worker: FleetWorker | null = null;
     try {
       worker = await fleet.start(id);
@@ -212,7 +217,7 @@ class WorkerPool {
       this.reportProgress();
       if (status.state === 'cancelled') throw new WorkerLost(status.error ?? 'the task was cancelled');
       if (status.state !== 'running') return status;
-      await sleep(workerPollMs);
+      await pause(workerPollMs, this.options.signal);
     }
     return null;
   }
@@ -228,6 +233,7 @@ class WorkerPool {
     if (status.state === 'failed')
       throw sliceFailed(slice, status.error ?? 'the worker gave no reason', status);
     await completeSlice(state, runId, slice, status.counts);
+    failpoint('reindex.slice');
     this.doneRows += status.counts.read;
     this.rejected += status.counts.rejected;
     if (this.rejected > rejectsMax) throw tooManyRejects(this.rejected, rejectsMax, status);

@@ -2,6 +2,7 @@ import { errors, type ApiResponse, type Client as SearchClient } from '@opensear
 import pRetry from 'p-retry';
 import { FreshetError } from '../errors.js';
 import { searchRepeatPauseMs, searchRepeatsMax, searchRequestTimeoutMs } from '../limits.js';
+import { rulesOf } from './clientRules.js';
 import { isNoSpace } from './engineDifferences.js';
 
 /** One request to the search cluster. */
@@ -39,6 +40,23 @@ export async function callEngine<Body>(
   client: SearchClient,
   request: EngineRequest,
 ): Promise<EngineAnswer<Body>> {
+  return callWithin(client, { ...request, signal: signalOf(client, request) });
+}
+
+function signalOf(client: SearchClient, { signal }: EngineRequest): AbortSignal | undefined {
+  const rule = rulesOf(client).signal;
+  if (rule === undefined || signal === undefined) return signal ?? rule;
+  return AbortSignal.any([rule, signal]);
+}
+
+/** Endpoints whose POST only reads. */
+const reading: readonly (string | undefined)[] = ['_search', '_count', '_mget', '_analyze', '_msearch'];
+
+function mayChangeSomething({ method, path }: EngineRequest): boolean {
+  return method !== 'GET' && method !== 'HEAD' && !reading.includes(path.at(-1));
+}
+
+async function callWithin<Body>(client: SearchClient, request: EngineRequest): Promise<EngineAnswer<Body>> {
   if (request.repeatable !== true) return sendOnce<Body>(client, request);
   return pRetry(() => sendOnce<Body>(client, request), {
     retries: searchRepeatsMax,
@@ -58,6 +76,7 @@ function isPassing(error: unknown): boolean {
 
 async function sendOnce<Body>(client: SearchClient, request: EngineRequest): Promise<EngineAnswer<Body>> {
   request.signal?.throwIfAborted();
+  if (mayChangeSomething(request)) await rulesOf(client).beforeWrite?.();
   const timeoutMs = request.timeoutMs ?? searchRequestTimeoutMs;
   const sent = client.transport.request(
     {

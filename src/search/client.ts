@@ -1,6 +1,7 @@
 import { Client } from '@opensearch-project/opensearch';
 import { searchRequestTimeoutMs, searchSocketsMax } from '../limits.js';
 import { callEngine } from './call.js';
+import { setRules, type ClientRules } from './clientRules.js';
 import { recogniseEngine, type Engine } from './engineDifferences.js';
 
 /** The one client that serves OpenSearch 2 and 3 and Elasticsearch 8 and 9 (measured: docs/decisions). */
@@ -10,14 +11,16 @@ export type SearchClient = Client;
  * Opens a client for the nodes of one cluster. URLs may hold user and password; they are never printed. Call `close()` when done.
  * Requests are never repeated by the client itself: it would repeat writes whose answer was lost. Ours that may be, say so (`callEngine`).
  */
-export function openSearchClient(urls: readonly string[]): SearchClient {
-  return new Client({
+export function openSearchClient(urls: readonly string[], rules: ClientRules = {}): SearchClient {
+  const client = new Client({
     nodes: [...urls],
     maxRetries: 0,
     requestTimeout: searchRequestTimeoutMs,
     resurrectStrategy: 'optimistic',
     agent: { maxSockets: searchSocketsMax, maxFreeSockets: searchSocketsMax },
   });
+  setRules(client, rules);
+  return client;
 }
 
 type ClusterHealth = 'green' | 'yellow' | 'red';

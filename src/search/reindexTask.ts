@@ -3,7 +3,7 @@ import { FreshetError } from '../errors.js';
 import { reindexCancelTimeoutMs, reindexPollMs, reindexTriesMax } from '../limits.js';
 import { callEngine } from './call.js';
 import type { SearchClient } from './client.js';
-import { pause } from './pause.js';
+import { pause } from '../pause.js';
 import { SpaceWatch } from './spaceWatch.js';
 
 /** One `_reindex` request of the engine, carried out as a task of the cluster. */

@@ -2,7 +2,7 @@ import { FreshetError } from '../errors.js';
 import { noSpaceLookMs, noSpaceWaitMs } from '../limits.js';
 import { callEngine } from './call.js';
 import type { SearchClient } from './client.js';
-import { pause } from './pause.js';
+import { pause } from '../pause.js';
 
 type Settings = Readonly<Record<string, { readonly settings: Readonly<Record<string, unknown>> }>>;
 

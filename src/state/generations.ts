@@ -27,7 +27,8 @@ export async function recordCandidate(
   await state.pool.query(
     `insert into freshet.generations (id, environment, media, run_id, state, tables, main_index, filtered_index)
      values ($1, $2, $3, $1, 'candidate', $4, $5, $6)
-     on conflict (id) do update set tables = excluded.tables, main_index = excluded.main_index, filtered_index = excluded.filtered_index`,
+     on conflict (id) do update set tables = excluded.tables, main_index = excluded.main_index, filtered_index = excluded.filtered_index,
+       state = case when generations.state = 'gone' then 'candidate' else generations.state end, gone_at = null`,
     [
       generation.runId,
       generation.environment,

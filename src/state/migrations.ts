@@ -122,6 +122,33 @@ create table freshet.events (
 );
 create index events_by_run on freshet.events (run_id, id);
 `,
+  `
+create table freshet.identity (
+  single boolean primary key default true check (single),
+  id uuid not null default gen_random_uuid()
+);
+insert into freshet.identity default values;
+create table freshet.orchestrator (
+  single boolean primary key default true check (single),
+  token text not null,
+  host text not null,
+  pid int not null,
+  backend_pid int not null,
+  started_at timestamptz not null default clock_timestamp(),
+  heartbeat_at timestamptz not null
+);
+alter table freshet.runs
+  add column attempt int not null default 1,
+  add column cancel_requested_at timestamptz;
+create table freshet.paused (
+  definition text primary key,
+  paused_at timestamptz not null default now()
+);
+create table freshet.schedule_ticks (
+  definition text primary key,
+  fired_at timestamptz not null
+);
+`,
 ];
 
 /** Brings our tables to the newest version. Two processes that start at once take turns (advisory lock). */

@@ -23,6 +23,36 @@ export async function planPhases(client: ClientBase, runId: string, names: reado
   );
 }
 
+/** What an earlier try or attempt of the run made of a phase: its result when it is done. */
+export async function findPhaseResult(
+  state: State,
+  runId: string,
+  name: string,
+): Promise<Record<string, unknown> | null> {
+  const { rows } = await state.pool.query<{ result: Record<string, unknown> | null }>(
+    `select result from freshet.phases where run_id = $1 and name = $2 and state = 'done'`,
+    [runId, name],
+  );
+  return rows[0]?.result ?? null;
+}
+
+/**
+ * Makes phases of a run pending again, in the caller's transaction: those that are not done, `always`, and all from `from` on (null = none).
+ */
+export async function resetPhases(
+  client: ClientBase,
+  runId: string,
+  { always, from }: { readonly always: readonly string[]; readonly from: string | null },
+): Promise<void> {
+  await client.query(
+    `update freshet.phases set state = 'pending', started_at = null, finished_at = null, progress_done = 0, progress_total = null,
+       unit = null, result = null
+     where run_id = $1 and (state not in ('done', 'skipped') or name = any($2::text[])
+       or ordinal >= (select ordinal from freshet.phases where run_id = $1 and name = $3))`,
+    [runId, always, from],
+  );
+}
+
 export async function startPhase(state: State, runId: string, name: string): Promise<void> {
   await state.pool.query(
     `update freshet.phases set state = 'running', started_at = coalesce(started_at, clock_timestamp()),

@@ -15,6 +15,8 @@ export interface RunParameters {
   readonly originSuffix: string | null;
   /** filtered-index flow: the suffix of the index that it builds. */
   readonly destinationSuffix: string | null;
+  /** Stop before the promotion; `freshet promote` goes on. Absent in runs of older releases: false. */
+  readonly hold?: boolean;
 }
 
 /** Why a run ended without success, for the operator. */
@@ -35,12 +37,15 @@ export interface Run {
   readonly parameters: RunParameters;
   readonly state: RunState;
   readonly error: RunError | null;
+  /** 1, and one more for each retry or promotion of a held run. */
+  readonly attempt: number;
+  readonly cancelRequestedAt: Date | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
 }
 
-const columns = `id, definition, environment, media, flow, parameters, state, error,
+const columns = `id, definition, environment, media, flow, parameters, state, error, attempt, cancel_requested_at as "cancelRequestedAt",
   created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt"`;
 
 export type NewRun = Pick<Run, 'id' | 'definition' | 'environment' | 'media' | 'flow' | 'parameters'>;
@@ -94,6 +99,80 @@ export async function setRunState(state: State, id: string, to: RunState): Promi
      where id = $1 and finished_at is null`,
     [id, to],
   );
+}
+
+/**
+ * The promotion begins: from now on the run can no more be cancelled. Either this or a cancellation is first, never both.
+ * @returns false when the run was cancelled before.
+ */
+export async function beginPromotion(state: State, id: string): Promise<boolean> {
+  const { rowCount } = await state.pool.query(
+    `update freshet.runs set state = 'promoting' where id = $1 and finished_at is null and cancel_requested_at is null`,
+    [id],
+  );
+  return rowCount === 1;
+}
+
+/** Asks for the end of a run that is not over and whose promotion has not begun. @returns false when there is none such. */
+export async function requestCancel(state: State, id: string): Promise<boolean> {
+  const { rowCount } = await state.pool.query(
+    `update freshet.runs set cancel_requested_at = coalesce(cancel_requested_at, now())
+     where id = $1 and finished_at is null and state <> 'promoting'`,
+    [id],
+  );
+  return rowCount === 1;
+}
+
+export async function isCancelRequested(state: State, id: string): Promise<boolean> {
+  const { rows } = await state.pool.query<{ requested: boolean }>(
+    'select cancel_requested_at is not null as requested from freshet.runs where id = $1',
+    [id],
+  );
+  return rows[0]?.requested === true;
+}
+
+/** Ends the first part of a held run: its candidate stays, the environment is free. Repeated it changes nothing. */
+export async function holdRun(state: State, id: string): Promise<void> {
+  await state.pool.query(
+    `with freed as (delete from freshet.leases where run_id = $1)
+     update freshet.runs set state = 'held' where id = $1 and finished_at is null`,
+    [id],
+  );
+}
+
+/** A run of the same tables that began after this one ended: it removed what this one had made, or made it old. */
+export async function findLaterRun(state: State, run: Run): Promise<Run | null> {
+  const { rows } = await state.pool.query<Run>(
+    `select ${columns} from freshet.runs
+     where environment = $1 and media = $2 and id <> $3 and started_at > $4 order by started_at limit 1`,
+    [run.environment, run.media, run.id, run.finishedAt],
+  );
+  return rows[0] ?? null;
+}
+
+/** Keeps the sweeper away from an environment for the rest of the caller's transaction, or the run's retry from what is being swept. */
+export async function lockSweep(client: ClientBase, environment: string): Promise<void> {
+  await client.query(`select pg_advisory_xact_lock(hashtextextended('freshet.sweep ' || $1, 0))`, [
+    environment,
+  ]);
+}
+
+/**
+ * Begins another attempt of a run, in the caller's transaction; the engine's entry is written in the same one.
+ * @returns the number of the attempt, or null when the run is in none of the states `from`.
+ */
+export async function beginAttempt(
+  client: ClientBase,
+  { id, environment }: Pick<Run, 'id' | 'environment'>,
+  from: readonly RunState[],
+): Promise<number | null> {
+  await lockSweep(client, environment);
+  const { rows } = await client.query<{ attempt: number }>(
+    `update freshet.runs set attempt = attempt + 1, state = 'queued', error = null, finished_at = null, cancel_requested_at = null
+     where id = $1 and state = any($2::text[]) returning attempt`,
+    [id, from],
+  );
+  return rows[0]?.attempt ?? null;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import type { State } from './state.js';
 import type { SliceState } from './words.js';
 
@@ -87,6 +88,26 @@ export async function releaseSlice(state: State, runId: string, slice: Slice): P
 export async function releaseAllSlices(state: State, runId: string): Promise<void> {
   await state.pool.query(
     `update freshet.slices set state = 'pending', worker_id = null where run_id = $1 and state = 'claimed'`,
+    [runId],
+  );
+}
+
+/**
+ * Before another attempt, in its transaction: what workers (and tasks of the filtered index) had done does not count where it is asked for anew,
+ * from the phase `from` on (null = nothing is). Rejects are forgotten unless a slice that stays done has some.
+ */
+export async function forgetIndexed(client: ClientBase, runId: string, from: string | null): Promise<void> {
+  const isFrom = (phase: string): string =>
+    `(select ordinal from freshet.phases where run_id = $1 and name = $2)
+       <= (select ordinal from freshet.phases where run_id = $1 and name = '${phase}')`;
+  await client.query(`delete from freshet.slices where run_id = $1 and ${isFrom('reindex')}`, [runId, from]);
+  await client.query(
+    `delete from freshet.filtered_ranges where run_id = $1 and ${isFrom('filtered-index')}`,
+    [runId, from],
+  );
+  await client.query(
+    `delete from freshet.rejects where run_id = $1
+       and not exists (select from freshet.slices where run_id = $1 and (counts->>'rejected')::bigint > 0)`,
     [runId],
   );
 }

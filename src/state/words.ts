@@ -5,6 +5,8 @@ export const runStates = [
   'waiting',
   'running',
   'verifying',
+  /** Finished up to the promotion, which a command begins (`freshet promote`). Holds no lease. */
+  'held',
   'promoting',
   'succeeded',
   'failed',

@@ -1,5 +1,4 @@
 import { FreshetError } from '../../errors.js';
-import { failpoint } from '../../failpoints.js';
 import { quoteIdentifier, quoteQualified, tempTableOf } from '../../postgres/identifiers.js';
 import { buildUniqueKeys } from '../../postgres/indexBuild.js';
 import type { Session } from '../../postgres/session.js';
@@ -35,7 +34,6 @@ export const buildKeys =
         rows[mapping.downstream] = await checkRows(session, mapping, copied);
       }
     });
-    failpoint('keys.after');
     return { rows };
   };
 

@@ -1,5 +1,6 @@
 import type { QueryResultRow } from 'pg';
 import { dropPrevious } from '../../postgres/generations.js';
+import { failpoint } from '../../failpoints.js';
 import { deleteIndex, listMarkedIndexes } from '../../search/index.js';
 import { listGenerations, recordGone, type Generation } from '../../state/generations.js';
 import { isRunOver } from '../../state/runs.js';
@@ -33,7 +34,9 @@ async function removeUnused(
     keepOids: await keptTables(context, kept, keepPrevious),
     isRunOver: (id) => context.isOver(id),
   });
+  failpoint('clean-up.tables');
   const indexes = await deleteUnusedIndexes(context, kept);
+  failpoint('clean-up.indexes');
   await forgetApplied(context, kept);
   const gone = generations.filter((generation) => generation.state !== 'gone' && !kept.includes(generation));
   await recordGone(state, await onlyOver(context, gone));

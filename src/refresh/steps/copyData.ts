@@ -34,7 +34,7 @@ export function copyOptionsOf(
     version,
     isRunOver: (id) => context.isOver(id),
     onProgress,
-    signal: new AbortController().signal,
+    signal: context.cancelled,
   };
 }
 

@@ -1,3 +1,4 @@
+import { failpoint } from '../../failpoints.js';
 import { liveIndexOf } from '../../search/aliases.js';
 import { countBySource } from '../../search/counts.js';
 import { recordCounts, type CountsBySource } from '../../state/records.js';
@@ -11,6 +12,7 @@ export const countLive =
     const { media } = context.definition;
     const index = await liveIndexOf(context.search, media.index.alias);
     const counts = index === null ? {} : await countSources(context, index);
+    failpoint(`count-${moment}.counted`);
     await recordCounts(context.state, context.run.id, moment, counts);
     // As pairs: the engine refuses or loses keys such as `constructor` in what it stores.
     return { counts: Object.entries(counts) };

@@ -1,3 +1,4 @@
+import { failpoint } from '../../failpoints.js';
 import { quoteQualified } from '../../postgres/identifiers.js';
 import { createIndex } from '../../search/index.js';
 import { writeAlias } from '../../search/names.js';
@@ -12,7 +13,9 @@ import { liveNameOf, tablesOf } from '../tables.js';
 export const createIndexes: Step<{ main: string; filtered: string }> = async (context) => {
   const names = indexNamesOf(context);
   await createMarked(context, names.main, 'main', 'reuse');
+  failpoint('create-indexes.main');
   await createMarked(context, names.filtered, 'filtered', 'reuse');
+  failpoint('create-indexes.filtered');
   await recordGeneration(context);
   return { main: names.main, filtered: names.filtered };
 };

@@ -1,3 +1,4 @@
+import { failpoint } from '../../failpoints.js';
 import { removeWriteAlias } from '../../search/index.js';
 import { populateFilteredIndex, type FilteredIndexProgress } from '../../search/filteredIndex.js';
 import { writeAlias } from '../../search/names.js';
@@ -29,12 +30,18 @@ export const populateFiltered: Step<FilteredSummary> = async (context, report) =
     terms,
     docsPerSecond: definition.environment.search.reindexDocsPerSecond,
     finishedRanges,
-    onRangeFinished: (range, documents) =>
-      recordFilteredRange(state, run.id, { ...range, documents, termsDigest: terms.digest }),
+    onRangeFinished: async (range, documents) => {
+      failpoint('filtered-index.copied');
+      await recordFilteredRange(state, run.id, { ...range, documents, termsDigest: terms.digest });
+      failpoint('filtered-index.range');
+    },
+    signal: context.cancelled,
     onProgress: (progress) => reportPart(progress, report),
     idField: definition.media.main.idColumn,
   });
+  failpoint('filtered-index.filled');
   await removeWriteAlias(search, names.filtered);
+  failpoint('filtered-index.closed');
   return { main, matched, filtered };
 };
 

@@ -12,6 +12,7 @@ import { assertSuffix } from '../../search/names.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { RunContext } from '../context.js';
 import type { Step } from '../phase.js';
+import { checkKept } from '../kept.js';
 import { finishPromotion } from '../finishPromotion.js';
 import { describeLiveTables, tablesOf } from '../tables.js';
 import { readTerms } from '../terms.js';
@@ -25,6 +26,7 @@ import { copyOptionsOf } from './copyData.js';
 export const preflight: Step<{ engine: string; version: string }> = async (context) => {
   const { engine, version } = await describeCluster(context.search);
   await finishPromotion(context);
+  await checkKept(context);
   await checkIndexNames(context);
   await checkOrigin(context);
   await readTerms(context);

@@ -1,3 +1,4 @@
+import { failpoint } from '../../failpoints.js';
 import { greenTimeoutMs } from '../../limits.js';
 import { vacuumTempTable } from '../../postgres/finishTempTable.js';
 import { makeServing } from '../../search/index.js';
@@ -9,14 +10,17 @@ import { planTables } from '../tables.js';
 /** Serving settings and green health of the new indexes; frozen, analysed temp tables. */
 export const prepareServing: Step<{ replicas: number }> = async (context) => {
   if (!context.run.parameters.skipCopyData && context.run.flow === 'refresh') await vacuumTables(context);
+  failpoint('serving.vacuumed');
   const names = indexNamesOf(context);
   const { search } = context.definition.environment;
   const serving = {
     replicas: search.replicas,
     refreshInterval: search.refreshInterval,
     timeoutMs: greenTimeoutMs,
+    signal: context.cancelled,
   };
   if (context.run.flow === 'refresh') await makeServing(context.search, names.main, serving);
+  failpoint('serving.main');
   const { replicas } = await makeServing(context.search, names.filtered, serving);
   return { replicas };
 };

@@ -1,16 +1,19 @@
 import pRetry from 'p-retry';
 import { FreshetError, messageOf } from '../../errors.js';
 import { promoteAttemptsMax, stepAttemptsMax, swapLockWindowMs } from '../../limits.js';
+import { isHeldBy } from '../../postgres/holders.js';
+import type { Session } from '../../postgres/session.js';
 import { countWithdrawnDeletions } from '../../postgres/reconcileTable.js';
 import { swapTables, validateForeignKeys, type Blocker, type SwapRecord } from '../../postgres/swap.js';
 import { moveAliases } from '../../search/aliases.js';
 import { recordCandidateTables, recordPromotion } from '../../state/generations.js';
-import { setRunState } from '../../state/runs.js';
+import { beginPromotion } from '../../state/runs.js';
 import { version } from '../../version.js';
 import { failpoint } from '../../failpoints.js';
 import type { RunContext } from '../context.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { Step } from '../phase.js';
+import { cancelledError } from '../cancellation.js';
 import { applyAllDeletions, reconcile, reconcileTargetOf, type Reconciled } from '../reconcile.js';
 import { liveNameOf, planTables, tablesOf } from '../tables.js';
 import type { CopySummary } from './copyData.js';
@@ -29,12 +32,10 @@ export interface Promoted {
 export const promote =
   (copied: CopySummary): Step<Promoted> =>
   async (context) => {
-    await setRunState(context.state, context.run.id, 'promoting');
-    failpoint('promote.before');
+    await begin(context);
     const swapped = context.run.parameters.skipCopyData ? null : await swap(context, copied);
     failpoint('promote.tablesSwapped');
     await finishAliases(context, swapped);
-    failpoint('promote.aliasesMoved');
     const live = liveNameOf(context.definition.media.main);
     const names = indexNamesOf(context);
     const reconciled = await attemptAfterwards(
@@ -53,7 +54,6 @@ export const promote =
         validateForeignKeys(context.environment.apiUrl, swapped),
       );
     }
-    failpoint('promote.after');
     return {
       lockHeldMs: swapped?.lockHeldMs ?? null,
       lockRetries: swapped?.lockRetries ?? null,
@@ -64,10 +64,8 @@ export const promote =
 
 /** Moves the filtered alias alone. */
 export const promoteFiltered: Step<Promoted> = async (context) => {
-  await setRunState(context.state, context.run.id, 'promoting');
-  failpoint('promote.before');
+  await begin(context);
   await finishAliases(context, null);
-  failpoint('promote.aliasesMoved');
   const { filtered } = indexNamesOf(context);
   const table = liveNameOf(context.definition.media.main);
   const reconciled = await attemptAfterwards(
@@ -78,6 +76,12 @@ export const promoteFiltered: Step<Promoted> = async (context) => {
   return { lockHeldMs: null, lockRetries: null, orphansKept: 0, reconciled };
 };
 
+/** From here on a cancellation is refused: what has begun between tables and aliases must end. */
+async function begin(context: RunContext): Promise<void> {
+  if (!(await beginPromotion(context.state, context.run.id))) throw cancelledError(context.run.id);
+  failpoint('promote.begun');
+}
+
 /**
  * The aliases follow the tables, whatever it takes: once the tables are swapped nothing but success ends the tries (within
  * `promoteAttemptsMax`), because until then readers find documents of the old generation beside rows of the new one.
@@ -85,6 +89,7 @@ export const promoteFiltered: Step<Promoted> = async (context) => {
 async function finishAliases(context: RunContext, swapped: SwapRecord | null): Promise<void> {
   const finish = async (): Promise<void> => {
     await moveMediaAliases(context);
+    failpoint('promote.aliasesMoved');
     if (swapped !== null) await recordTables(context, swapped);
     await recordPromotion(context.state, context.run.id);
   };
@@ -143,14 +148,22 @@ async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecor
         nextId: nextId === undefined ? null : BigInt(nextId),
       };
     }),
-    insideSwap: (session) => applyAllDeletions(session, context),
+    insideSwap: async (session) => {
+      await assertStillHeld(session, context);
+      return applyAllDeletions(session, context);
+    },
     expectedLiveOids: copied.liveOids,
     orphansMax: definition.environment.gate.orphansMax,
     lockWindowMs: swapLockWindowMs,
     onBlocked: tellBlockers(context),
-    shouldStop: () => false,
   });
   return record;
+}
+
+/** In the swap's transaction: a process that another one took over from swaps nothing any more. */
+async function assertStillHeld(session: Session, { run, leadership }: RunContext): Promise<void> {
+  if (await isHeldBy(session, run.id, leadership.token)) return;
+  throw new FreshetError('LEADERSHIP_LOST', `Another process has taken over run ${run.id}.`);
 }
 
 /** The generation's tables are known only after the swap. */

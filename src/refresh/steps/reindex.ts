@@ -1,10 +1,12 @@
+import { failpoint } from '../../failpoints.js';
 import { rowsPerSlice, slicesMax } from '../../limits.js';
 import { sliceCount, splitBlocks, splitIdRanges } from '../../indexing/ranges.js';
 import { localFleet } from '../../fleet/localFleet.js';
 import { quoteIdentifier, quoteQualified } from '../../postgres/identifiers.js';
-import { refreshIndex } from '../../search/counts.js';
+import { countDocuments, refreshIndex } from '../../search/counts.js';
 import { removeWriteAlias } from '../../search/index.js';
 import {
+  listSlices,
   planSlices,
   releaseAllSlices,
   sumSlices,
@@ -14,6 +16,7 @@ import {
 import type { RunContext } from '../context.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { Step } from '../phase.js';
+import { createMarked } from './createIndexes.js';
 import { indexedTableOf } from '../tables.js';
 import { indexSlices } from '../workerPool.js';
 
@@ -28,7 +31,9 @@ export const reindex =
     const names = indexNamesOf(context);
     const table = indexedTableOf(context);
     const ranges = await planRanges(context, rows);
+    if ((await listSlices(state, run.id)).length === 0) await emptyIndex(context);
     await planSlices(state, run.id, ranges);
+    failpoint('reindex.planned');
     await releaseAllSlices(state, run.id);
     await indexSlices({
       state,
@@ -50,13 +55,24 @@ export const reindex =
         require_alias: true,
         run_id: run.id,
       },
+      signal: context.cancelled,
       onProgress: (rowsRead) => report({ done: rowsRead, total: rows, unit: 'rows' }),
       event: (level, kind, message) => context.event(level, kind, message),
     });
+    failpoint('reindex.indexed');
     await removeWriteAlias(context.search, names.main, names.writeAlias);
+    failpoint('reindex.closed');
     await refreshIndex(context.search, names.main);
     return sumSlices(state, run.id);
   };
+
+/** A retry from an earlier phase begins the reindex anew: documents of rows that are no more must not stay. */
+async function emptyIndex(context: RunContext): Promise<void> {
+  const { main } = indexNamesOf(context);
+  await refreshIndex(context.search, main);
+  const documents = await countDocuments(context.search, main);
+  await createMarked(context, main, 'main', documents > 0 ? 'replace' : 'reuse');
+}
 
 /** Ranges of blocks for a temp table, which nobody writes to; ranges of ids for a live table, whose writers move rows between blocks. */
 async function planRanges(context: RunContext, rows: number): Promise<SliceRange[]> {

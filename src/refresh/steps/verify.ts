@@ -42,7 +42,6 @@ export const verify =
   (input: GateInput): Step<{ checks: readonly Check[] }> =>
   async (context, report) => {
     await setRunState(context.state, context.run.id, 'verifying');
-    failpoint('verify.before');
     const names = indexNamesOf(context);
     await refreshIndex(context.search, names.main);
     await refreshIndex(context.search, names.filtered);
@@ -53,6 +52,7 @@ export const verify =
       report({ done: index + 1, total: parts.length, unit: 'groups of checks' });
     }
     await recordChecks(context.state, context.run.id, checks);
+    failpoint('verify.checked');
     refuseUnlessPassed(checks);
     return { checks };
   };
@@ -62,7 +62,6 @@ export const verifyFiltered =
   (input: Pick<GateInput, 'filtered'>): Step<{ checks: readonly Check[] }> =>
   async (context) => {
     await setRunState(context.state, context.run.id, 'verifying');
-    failpoint('verify.before');
     const names = indexNamesOf(context);
     await refreshIndex(context.search, names.filtered);
     const filtered = await countDocuments(context.search, names.filtered);
@@ -72,6 +71,7 @@ export const verifyFiltered =
       await checkIndex(context, names.filtered),
     ];
     await recordChecks(context.state, context.run.id, checks);
+    failpoint('verify.checked');
     refuseUnlessPassed(checks);
     return { checks };
   };

@@ -1,40 +1,78 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FreshetError } from '../../errors.js';
+import { failpoint } from '../../failpoints.js';
 import { leasePollMs } from '../../limits.js';
+import { pause } from '../../pause.js';
 import { setRunState } from '../../state/runs.js';
 import { tryAcquireLease, type LeaseHolder } from '../../state/leases.js';
+import type { RunContext } from '../context.js';
+import { holdTarget, targetHeld } from '../holdTarget.js';
 import type { Step } from '../phase.js';
 
-/** Waits until no other run holds the environment. The filtered-index flow does not wait: it says who holds it. */
+/**
+ * Waits until no other run holds the environment: first the lease in the state database, then the API database itself, which a run of
+ * another state database may hold. Only a refresh waits; any other flow says who holds it.
+ */
 export const waitForLease: Step<{ waitedMs: number }> = async (context) => {
   const { state, run } = context;
   const since = Date.now();
-  const request = {
+  // Waiting runs are served in their order: the state has to say `waiting` before the first try.
+  await setRunState(state, run.id, 'waiting');
+  failpoint('wait.waiting');
+  await waitUntil(context, () => acquireLease(context));
+  failpoint('wait.leased');
+  await waitUntil(context, () => acquireTarget(context));
+  failpoint('wait.held');
+  await setRunState(state, run.id, 'running');
+  return { waitedMs: Date.now() - since };
+};
+
+/** What is in the way: the error of a flow that does not wait, and the words for one that does. */
+interface Obstacle {
+  readonly error: FreshetError;
+  readonly holder: string;
+}
+
+/** Repeats `attempt` until nothing is in the way; tells once who is. */
+async function waitUntil(context: RunContext, attempt: () => Promise<Obstacle | null>): Promise<void> {
+  let told: string | null = null;
+  for (;;) {
+    const obstacle = await attempt();
+    if (obstacle === null) return;
+    if (context.run.flow !== 'refresh') throw obstacle.error;
+    const { holder } = obstacle;
+    if (told !== holder)
+      await context.event(
+        'info',
+        'run.waiting',
+        `waits for ${holder}, which holds ${context.run.environment}`,
+      );
+    told = holder;
+    await pause(leasePollMs, context.cancelled);
+  }
+}
+
+async function acquireLease({ state, run }: RunContext): Promise<Obstacle | null> {
+  const holder = await tryAcquireLease(state, {
     id: run.id,
     environment: run.environment,
     media: run.media,
     allowConcurrent: run.parameters.allowConcurrent,
+  });
+  if (holder === null) return null;
+  return {
+    error: environmentBusy(run.environment, holder),
+    holder: `${holder.definition} (run ${holder.runId})`,
   };
-  // Waiting runs are served in their order: the state has to say `waiting` before the first try.
-  await setRunState(state, run.id, 'waiting');
-  let told: string | null = null;
-  for (;;) {
-    const holder = await tryAcquireLease(state, request);
-    if (holder === null) break;
-    if (run.flow === 'filtered-index') throw environmentBusy(run.environment, holder);
-    if (told !== holder.runId) {
-      await context.event(
-        'info',
-        'run.waiting',
-        `waits for ${holder.definition} (run ${holder.runId}), which holds ${run.environment}`,
-      );
-    }
-    told = holder.runId;
-    await sleep(leasePollMs);
-  }
-  await setRunState(state, run.id, 'running');
-  return { waitedMs: Date.now() - since };
-};
+}
+
+async function acquireTarget(context: RunContext): Promise<Obstacle | null> {
+  const holder = await holdTarget(context);
+  if (holder === null) return null;
+  return {
+    error: targetHeld(context, holder),
+    holder: `run ${holder.runId} (${holder.media}) of another state database, on ${holder.host}`,
+  };
+}
 
 function environmentBusy(environment: string, holder: LeaseHolder): FreshetError {
   return new FreshetError(

@@ -22,6 +22,8 @@ const run = (state: Run['state'], error: Partial<RunError> | null = null): Run =
     error === null
       ? null
       : { code: 'INTERNAL', message: 'm', remedy: 'do this', phase: null, details: {}, ...error },
+  attempt: 1,
+  cancelRequestedAt: null,
   createdAt: new Date(0),
   startedAt: null,
   finishedAt: null,

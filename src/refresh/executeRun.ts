@@ -1,0 +1,123 @@
+import pRetry from 'p-retry';
+import { runStep } from '../engine/engine.js';
+import type { Leadership } from '../engine/leadership.js';
+import { FreshetError, policyOf } from '../errors.js';
+import { failpoint } from '../failpoints.js';
+import { promoteAttemptsMax, stepAttemptsMax } from '../limits.js';
+import { endRunSessions } from '../postgres/runSessions.js';
+import { asRun } from '../postgres/sessionNames.js';
+import { endRun, findRun, holdRun, type Run, type RunError } from '../state/runs.js';
+import type { RunState } from '../state/words.js';
+import { openRunContext, type RunContext, type Services } from './context.js';
+import { rebuildFilteredIndex } from './filteredIndex.js';
+import { holdTarget, releaseTarget, targetHeld } from './holdTarget.js';
+import { describeError } from './phase.js';
+import { refresh, type Outcome } from './refresh.js';
+import { undo } from './undo.js';
+
+/** A state database that restarts must not leave a run without an end: it would hold the environment. */
+export const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000 };
+
+/** Executes one attempt of a run to its end: the workflow that the engine starts, and starts again after a crash. */
+export async function executeRun(services: Services, leadership: Leadership, runId: string): Promise<void> {
+  const run = await findRun(services.state, runId);
+  if (run === null) throw new Error(`no run ${runId} in the state database`);
+  const context = await openOrFail(services, run, leadership);
+  if (context === null) return;
+  try {
+    await asRun(run.id, () => runToEnd(context));
+  } finally {
+    await context.close();
+  }
+}
+
+/** A run whose definition or URLs are gone (the configuration was changed meanwhile) ends as failed: it must not hold the environment for ever. */
+async function openOrFail(services: Services, run: Run, leadership: Leadership): Promise<RunContext | null> {
+  try {
+    return await openRunContext(services, run, leadership);
+  } catch (error) {
+    await runStep('end', () =>
+      pRetry(() => endRun(services.state, run.id, 'failed', describeError(error)), endRetries),
+    );
+    return null;
+  }
+}
+
+/** Runs the flow to its end, whatever it is, and frees the environment. */
+async function runToEnd(context: RunContext): Promise<void> {
+  let failure: RunError | null = null;
+  let outcome: Outcome = 'succeeded';
+  try {
+    await takeOver(context);
+    outcome = await (context.run.flow === 'refresh' ? refresh(context) : rebuildFilteredIndex(context));
+  } catch (error) {
+    failure = describeError(error);
+  }
+  await runStep('end', () =>
+    failure === null && outcome === 'held' ? hold(context) : end(context, failure),
+  );
+}
+
+/** The candidate stays for `freshet promote`; others may have the environment meanwhile. */
+async function hold(context: RunContext): Promise<void> {
+  await pRetry(() => releaseTarget(context), endRetries);
+  await pRetry(() => holdRun(context.state, context.run.id), endRetries);
+}
+
+/** Freed only when everything of the run has ended and its clean-up is done; a failure of the clean-up is told, and the sweeper does the rest. */
+async function end(context: RunContext, failure: RunError | null): Promise<void> {
+  const { state, run } = context;
+  failpoint('end.before');
+  const ended = stateAfter(failure);
+  if (failure !== null) {
+    await context.event(ended === 'cancelled' ? 'warning' : 'error', `run.${ended}`, failure.message);
+    await tellFailure(context, 'not removed yet', undo(context, failure.code));
+  }
+  failpoint('end.undone');
+  await tellFailure(context, 'the API database is not released yet', releaseTarget(context));
+  failpoint('end.released');
+  await pRetry(() => endRun(state, run.id, ended, failure), endRetries);
+  failpoint('end.after');
+}
+
+function stateAfter(failure: RunError | null): RunState {
+  if (failure === null) return 'succeeded';
+  if (failure.code === 'RUN_CANCELLED') return 'cancelled';
+  return policyOf(failure.code) === 'refuse' ? 'refused' : 'failed';
+}
+
+/** What cannot be removed now is removed later: it must not hide why this run failed. */
+async function tellFailure(context: RunContext, what: string, work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    await context.event('warning', 'run.leftovers', `${what}: ${describeError(error).message}`);
+  }
+}
+
+/** States in which an earlier process may have left sessions, and the run has its API database. */
+const begun: readonly RunState[] = ['running', 'verifying', 'promoting'];
+
+/**
+ * A process that executed this run before may be dead, frozen or cut off: what it has open in the databases is ended first, so that it does
+ * not go on beside this one, and the run's hold of its API database gets the token of this process.
+ */
+async function takeOver(context: RunContext): Promise<void> {
+  const { run, environment } = context;
+  if (!begun.includes(run.state)) return;
+  await pRetry(
+    async () => {
+      await endRunSessions({ url: environment.catalogUrl, called: 'catalog' }, run.id, 'others');
+      await endRunSessions({ url: environment.apiUrl, called: 'API database' }, run.id, 'others');
+      const holder = await holdTarget(context);
+      if (holder !== null) throw targetHeld(context, holder);
+    },
+    {
+      retries: run.state === 'promoting' ? promoteAttemptsMax : stepAttemptsMax - 1,
+      minTimeout: 1000,
+      maxTimeout: 30_000,
+      signal: context.cancelled,
+      shouldRetry: ({ error }) => !(error instanceof FreshetError) || error.code !== 'TARGET_HELD',
+    },
+  );
+}
