@@ -320,6 +320,12 @@ export const sampleRepeatSeed = 1;
 /** Rows go through a worker's heap and leave it at once (13 MB stay, measured); without a bound the collector lets it grow with the work it has seen. */
 export const workerHeapMb = 128;
 
+/**
+ * Half of the space in which a worker's rows are born and die. V8's own 16 MB let it reach its peak only after half a million rows (178 MB); with 4 MB
+ * the peak is 138 MB after some ten thousand, and the rate is the same.
+ */
+export const workerYoungHeapMb = 4;
+
 /** A promotion tries again for about half a day (at most 30 s apart) while a server is down: nothing else may end a half-done one. */
 export const promoteAttemptsMax = 1_500;
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { FreshetError } from '../errors.js';
-import { workerHeapMb, workerStartMs, workerStopMs } from '../limits.js';
+import { workerHeapMb, workerYoungHeapMb, workerStartMs, workerStopMs } from '../limits.js';
 import type { Fleet, FleetWorker } from './fleet.js';
 
 const command = fileURLToPath(new URL('../../bin/freshet.js', import.meta.url));
@@ -41,7 +41,8 @@ function spawnWorker(options: LocalFleetOptions): WorkerProcess {
   const config = options.configFile === null ? [] : ['--config', options.configFile];
   const environment = ['--environment', options.environment];
   const parameters = ['worker', ...environment, ...config, '--port', '0', '--exit-with-parent'];
-  return spawn(process.execPath, [`--max-old-space-size=${workerHeapMb}`, command, ...parameters], {
+  const heap = [`--max-old-space-size=${workerHeapMb}`, `--max-semi-space-size=${workerYoungHeapMb}`];
+  return spawn(process.execPath, [...heap, command, ...parameters], {
     stdio: ['pipe', 'pipe', 'pipe'],
     // Its own process group: Ctrl-C in the terminal reaches the orchestrator only, which ends its workers in order.
     detached: true,
