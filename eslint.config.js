@@ -21,6 +21,11 @@ export default tseslint.config(
     },
   },
   {
+    // Tables, not code: one place for all of them is the point.
+    files: ['src/errors.ts', 'src/limits.ts'],
+    rules: { 'max-lines': 'off' },
+  },
+  {
     files: ['test/**/*.ts', 'bench/**/*.ts', 'vitest.config.ts'],
     rules: { 'max-lines-per-function': 'off', 'no-console': 'off' },
   },

@@ -21,6 +21,31 @@ export default defineConfig({
           maxConcurrency: 2,
         },
       },
+      {
+        test: {
+          name: 'races',
+          include: ['test/races/**/*.test.ts'],
+          globalSetup: ['test/setup/parts.ts'],
+          hookTimeout: 120_000,
+          pool: 'forks',
+          maxWorkers: 1,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
+          name: 'crash',
+          include: ['test/crash/**/*.test.ts'],
+          globalSetup: ['test/setup/parts.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          pool: 'forks',
+          maxWorkers: 1,
+          sequence: { groupOrder: 3 },
+          // Environments side by side: each runs a command and its worker.
+          maxConcurrency: 2,
+        },
+      },
     ],
   },
 });

@@ -29,7 +29,7 @@ export const errorKinds = {
   DATABASE_UNREACHABLE: {
     policy: 'stop',
     remedy:
-      'Check that the {database} runs and that its URL, user and password are right: `freshet doctor`. The attempt changed nothing.',
+      'Check that the {database} runs and that its URL, user and password are right: `freshet doctor`. The attempt changed nothing; a run that it ended goes on with `freshet retry {run}`.',
   },
   // --- copy
   SAME_DATABASE: {
@@ -54,29 +54,32 @@ export const errorKinds = {
   DUPLICATE_KEYS: {
     policy: 'refuse',
     remedy:
-      'Remove the duplicates from {table} in the {database}, or name other key columns. Nothing was changed.',
+      'Remove the duplicates from {table} in the {database}, or name other key columns, then copy anew: `freshet retry {run}`. Nothing was changed.',
   },
   NULL_KEYS: {
     policy: 'refuse',
-    remedy: 'Fill the key columns of these rows of {table} in the {database}. Nothing was changed.',
+    remedy:
+      'Fill the key columns of these rows of {table} in the {database}, then copy anew: `freshet retry {run}`. Nothing was changed.',
   },
   SCAN_ORDER_CHANGED: {
     policy: 'retry',
     remedy:
-      'Two scans of {table} in one snapshot gave different orders; the copy was undone. Start it again; if it comes back, report it.',
+      'Two scans of {table} in one snapshot gave different orders; the copy was undone. Copy anew: `freshet retry {run}`; if it comes back, report it.',
   },
   COPY_VALUE_REFUSED: {
     policy: 'refuse',
     remedy:
-      'Correct the value in the catalog, widen the column {column} of {table} in the API database, or change it with a `transform` hook. The copy was undone.',
+      'Correct the value in the catalog, widen the column {column} of {table} in the API database, or change it with a `transform` hook; then copy anew: `freshet retry {run}`. The copy was undone.',
   },
   TRANSFORM_FAILED: {
     policy: 'stop',
-    remedy: 'Correct the `transform` hook of {table}. The copy was undone.',
+    remedy:
+      'Correct the `transform` hook of {table}, then copy anew: `freshet retry {run}`. The copy was undone.',
   },
   NO_SPACE: {
     policy: 'stop',
-    remedy: 'Make room on the disk of the {database} and start again. What was written of it was undone.',
+    remedy:
+      'Make room on the disk of the {database}, then go on: `freshet retry {run}`. What was written of it was undone.',
   },
   COPY_LOCKED: {
     policy: 'retry',
@@ -85,33 +88,38 @@ export const errorKinds = {
   },
   SESSION_LOST: {
     policy: 'retry',
-    remedy: 'The connection to the {database} broke; what was not committed was undone. Start it again.',
+    remedy:
+      'The connection to the {database} broke; what was not committed was undone. Go on: `freshet retry {run}`.',
   },
   STATEMENT_REFUSED: {
     policy: 'stop',
     remedy:
-      'Read what the {database} says; `freshet doctor` checks permissions. What was not committed was undone.',
+      'Read what the {database} says; `freshet doctor` checks permissions. What was not committed was undone; a run that it ended goes on with `freshet retry {run}`.',
   },
-  COPY_INTERRUPTED: { policy: 'stop', remedy: 'The copy was undone; start it again when you like.' },
+  COPY_INTERRUPTED: {
+    policy: 'stop',
+    remedy: 'The copy was undone; copy anew when you like: `freshet retry {run}`.',
+  },
   // --- workers
   WORKER_START_FAILED: {
     policy: 'stop',
     remedy:
-      "Look at the worker's lines in the log. Nothing that is live was changed; start the refresh again.",
+      "Look at the worker's lines in the log, then go on: `freshet retry {run}`. Nothing that is live was changed.",
   },
   WORKER_REFUSED_TASK: {
     policy: 'stop',
     remedy:
-      'Worker and orchestrator must be of one version and configuration. Nothing that is live was changed.',
+      'Worker and orchestrator must be of one version and configuration; then go on: `freshet retry {run}`. Nothing that is live was changed.',
   },
   SLICE_FAILED: {
     policy: 'stop',
-    remedy: 'Correct what the message names and start the refresh again. Nothing that is live was changed.',
+    remedy:
+      'Correct what the message names, then go on: `freshet retry {run}`. Slices that are done stay done. Nothing that is live was changed.',
   },
   WORKERS_DIFFER: {
     policy: 'stop',
     remedy:
-      'Give all workers the same release and configuration, then start the refresh again. Nothing that is live was changed.',
+      'Give all workers the release and configuration that the run began with, then go on: `freshet retry {run}`. Or have the new ones index everything: `freshet retry {run} --from-step reindex`. Nothing that is live was changed.',
   },
   // --- embedded parts and sample data
   EMBEDDED_POSTGRES_MISSING: {
@@ -165,12 +173,12 @@ export const errorKinds = {
   LEFTOVER_FOREIGN: {
     policy: 'refuse',
     remedy:
-      'Only what freshet made for a run that is known to be over is dropped. Rename or drop {relation} yourself, then start again. Nothing was changed.',
+      'Only what freshet made for a run that is known to be over is dropped. If the state database that knew the run is gone for good: `freshet release <environment>`. Else rename or drop {relation} yourself, then start again. Nothing was changed.',
   },
   CONSTRAINT_VIOLATED: {
     policy: 'refuse',
     remedy:
-      'Correct the records in the catalog, or the constraint on the live table, then start again. The live tables were not changed.',
+      'Correct the records in the catalog, or the constraint on the live table, then copy anew: `freshet retry {run}`. The live tables were not changed.',
   },
   SEQUENCE_EXHAUSTED: {
     policy: 'refuse',
@@ -183,26 +191,27 @@ export const errorKinds = {
   SWAP_BLOCKED: {
     policy: 'stop',
     remedy:
-      'End the sessions that are named, or wait for them, then resume the run: its finished tables are kept, the live ones were not changed.',
+      'End the sessions that are named, or wait for them, then promote: `freshet retry {run}`. The finished tables are kept, the live ones were not changed.',
   },
   SWAP_STOPPED: {
     policy: 'stop',
-    remedy: 'Resume the run to promote its finished tables; the live ones were not changed.',
+    remedy:
+      'Promote the finished tables when you like: `freshet retry {run}`. The live ones were not changed.',
   },
   ORPHANS_NOT_MOVABLE: {
     policy: 'refuse',
     remedy:
-      'Move or remove the rows that refer to vanished records, then resume. The live tables were not changed.',
+      'Move or remove the rows that refer to vanished records, then go on: `freshet retry {run}`. The live tables were not changed.',
   },
   ORPHANS_OVER_LIMIT: {
     policy: 'refuse',
     remedy:
-      'Find out why so many records vanished, or raise `gate.orphansMax`, then start a new run. The live tables were not changed.',
+      'Find out why so many records vanished, or raise `gate.orphansMax`, then go on: `freshet retry {run}`. The live tables were not changed.',
   },
   TABLE_BUSY: {
     policy: 'stop',
     remedy:
-      'End the sessions that hold {relation}, or wait for them, then resume. The live tables were not changed.',
+      'End the sessions that hold {relation}, or wait for them, then go on: `freshet retry {run}`. The live tables were not changed.',
   },
   PREVIOUS_IN_USE: {
     policy: 'stop',
@@ -213,17 +222,17 @@ export const errorKinds = {
   REJECTS_OVER_LIMIT: {
     policy: 'stop',
     remedy:
-      'Correct the named records (in the catalog, or by the document builder), or raise `gate.rejectsMax`. Nothing that is live was changed.',
+      'Raise `gate.rejectsMax` and go on: `freshet retry {run}`. Or correct the named records in the catalog and copy anew (`--from-step copy`), or the document builder and index anew (`--from-step reindex`). Nothing that is live was changed.',
   },
   BULK_RETRIES_EXCEEDED: {
     policy: 'stop',
     remedy:
-      "Look at the search cluster's health, disks and queues, then start again: what was written stays. Nothing that is live was changed.",
+      "Look at the search cluster's health, disks and queues, then go on: `freshet retry {run}`; what was written stays. Nothing that is live was changed.",
   },
   BULK_REFUSED: {
     policy: 'stop',
     remedy:
-      'The search cluster refuses writes to {target}: look at its blocks, aliases and permissions. Nothing that is live was changed.',
+      'The search cluster refuses writes to {target}: look at its blocks, aliases and permissions, then go on: `freshet retry {run}`. Nothing that is live was changed.',
   },
   WORKER_NOT_LOOPBACK: {
     policy: 'usage',
@@ -242,32 +251,32 @@ export const errorKinds = {
   SEARCH_UNREACHABLE: {
     policy: 'stop',
     remedy:
-      'Check that the search cluster runs and that its URL is right: `freshet doctor`. What the aliases serve was not changed; the run can go on where it was.',
+      'Check that the search cluster runs and that its URL is right: `freshet doctor`. What the aliases serve was not changed; a run that it ended goes on with `freshet retry {run}`.',
   },
   SEARCH_TIMEOUT: {
     policy: 'stop',
     remedy:
-      'The search cluster may still be carrying out the request. Look at its load and pending tasks, then go on with the run: every step looks before it acts.',
+      'The search cluster may still be carrying out the request. Look at its load and pending tasks; a run that it ended goes on with `freshet retry {run}`: every step looks before it acts.',
   },
   SEARCH_OVERLOADED: {
     policy: 'retry',
     remedy:
-      'The search cluster refuses work for now. Lower the number of workers or give it more memory. What the aliases serve was not changed.',
+      'The search cluster refuses work for now. Lower the number of workers or give it more memory; a run that it ended goes on with `freshet retry {run}`. What the aliases serve was not changed.',
   },
   SEARCH_FORBIDDEN: {
     policy: 'stop',
     remedy:
-      'Check user, password and permissions of the search cluster: indexes of the media type and their aliases must be allowed. `freshet doctor` lists them. What the aliases serve was not changed.',
+      'Check user, password and permissions of the search cluster: indexes of the media type and their aliases must be allowed. `freshet doctor` lists them; a run that it ended goes on with `freshet retry {run}`. What the aliases serve was not changed.',
   },
   SEARCH_NO_SPACE: {
     policy: 'stop',
     remedy:
-      'Make room on the disks of the search nodes; the engine lifts its write block by itself, or set `index.blocks.read_only_allow_delete` to null. Then go on with the run. What the aliases serve was not changed.',
+      'Make room on the disks of the search nodes; the engine lifts its write block by itself, or set `index.blocks.read_only_allow_delete` to null. Then go on: `freshet retry {run}`. What the aliases serve was not changed.',
   },
   SEARCH_REFUSED: {
     policy: 'stop',
     remedy:
-      'The search cluster refused the request for the named reason. What the aliases serve was not changed.',
+      'The search cluster refused the request for the named reason; a run that it ended goes on with `freshet retry {run}`. What the aliases serve was not changed.',
   },
   SEARCH_VERSION_UNSUPPORTED: {
     policy: 'usage',
@@ -285,17 +294,18 @@ export const errorKinds = {
   },
   INDEX_MISSING: {
     policy: 'stop',
-    remedy: 'The index {index} is gone: start a new refresh. What the aliases serve was not changed.',
+    remedy:
+      'The index {index} is gone: `freshet retry {run}` makes it anew. What the aliases serve was not changed.',
   },
   INDEX_NOT_GREEN: {
     policy: 'stop',
     remedy:
-      'Look at `GET _cluster/allocation/explain`: missing nodes, full disks or more replicas than nodes are the usual reasons. Then go on with the run; nothing was promoted.',
+      'Look at `GET _cluster/allocation/explain`: missing nodes, full disks or more replicas than nodes are the usual reasons. Then go on: `freshet retry {run}`; nothing was promoted.',
   },
   INDEX_SETTINGS_DIFFER: {
     policy: 'stop',
     remedy:
-      'An index template or another client changed {index}. Remove that and go on with the run; nothing was promoted.',
+      'An index template or another client changed {index}. Remove that, then go on: `freshet retry {run}`; nothing was promoted.',
   },
   INDEX_IN_USE: {
     policy: 'stop',
@@ -315,24 +325,24 @@ export const errorKinds = {
   ALIAS_MISMATCH: {
     policy: 'stop',
     remedy:
-      'Something else moved the alias {alias}. See where it should point (`freshet status`) and go on with the run. freshet moves no alias that is not where it expects it.',
+      'Something else moved the alias {alias}. See where it should point (`freshet status`), then go on: `freshet retry {run}`. freshet moves no alias that is not where it expects it.',
   },
   // --- sensitive terms, filtered index
   TERMS_UNUSABLE: {
     policy: 'refuse',
     remedy:
-      'Give one term per line as UTF-8 text under the configured path or URL. Nothing that is live was changed.',
+      'Give one term per line as UTF-8 text under the configured path or URL; a run that it ended goes on with `freshet retry {run}`. Nothing that is live was changed.',
   },
   FILTERED_INDEX_FAILED: {
     policy: 'stop',
     remedy:
-      'Correct what the message names and go on with the run: finished ranges of ids are not copied again. Nothing that is live was changed.',
+      'Correct what the message names, then go on: `freshet retry {run}`; finished ranges of ids are not copied again. Nothing that is live was changed.',
   },
   // --- runs and the gate
   PROMOTION_INCOMPLETE: {
     policy: 'stop',
     remedy:
-      'Correct what the message names and run the same refresh again: it moves the aliases first, before anything else. Nothing is lost: the tables are the new ones, complete and verified; searches still answer from the old index.',
+      'Correct what the message names, then move the aliases: `freshet retry {run}` (the next refresh of the same tables does that first, too). Nothing is lost: the tables are the new ones, complete and verified; searches still answer from the old index.',
   },
   ENVIRONMENT_BUSY: {
     policy: 'refuse',
@@ -341,17 +351,17 @@ export const errorKinds = {
   REQUIRED_COLUMN_EMPTY: {
     policy: 'refuse',
     remedy:
-      'Fill the columns in the catalog, or take them out of `requiredColumns`. Nothing that is live was changed.',
+      'Fill the columns in the catalog, or take them out of `requiredColumns`, then copy anew: `freshet retry {run}`. Nothing that is live was changed.',
   },
   ROWS_LOST: {
     policy: 'stop',
     remedy:
-      'Start the refresh again; if it happens twice, report it with the run id. Nothing that is live was changed.',
+      'Copy anew: `freshet retry {run} --from-step copy`; if it happens twice, report it with the run id. Nothing that is live was changed.',
   },
   GATE_REFUSED: {
     policy: 'refuse',
     remedy:
-      'Look at the named checks (`freshet status`), correct their cause in catalog or configuration, and start the refresh again. What is live was not changed.',
+      'Look at the named checks. Where a limit is wrong, correct it and go on: `freshet retry {run}`. Where records are, correct them in the catalog and copy anew: `freshet retry {run} --from-step copy`. What is live was not changed.',
   },
   LEADERSHIP_LOST: {
     policy: 'stop',
@@ -372,17 +382,40 @@ export const errorKinds = {
   },
   NOT_RETRYABLE: {
     policy: 'refuse',
-    remedy: 'Start a new refresh instead. Nothing was changed.',
+    remedy: 'Start a new refresh where the run cannot go on. Nothing was changed.',
   },
   NOT_HELD: {
     policy: 'refuse',
     remedy:
       'Only a finished run that stopped before its promotion (`freshet refresh --hold`) can be promoted by command. Nothing was changed.',
   },
+  CANDIDATE_ALIAS_TAKEN: {
+    policy: 'refuse',
+    remedy:
+      'Give {alias} another name if somebody needs it, or delete it; or refresh without `--hold`. Nothing was changed.',
+  },
+  CANDIDATE_LOST: {
+    policy: 'stop',
+    remedy: 'Start a new refresh. What is live was not changed.',
+  },
+  HOOK_REFUSED: {
+    policy: 'refuse',
+    remedy:
+      'Correct what the hook says, then go on with the promotion: `freshet retry {run}` (a run that is held again: `freshet promote {run}`). The candidate is kept, nothing that is live was changed.',
+  },
+  HOOK_FAILED: {
+    policy: 'stop',
+    remedy: 'Do by hand what the hook was to do. The promotion stands.',
+  },
   TARGET_HELD: {
     policy: 'refuse',
     remedy:
       'Two state databases refresh one API database: use one. If the other one is gone for good, `freshet release {environment}` frees it. Nothing was changed.',
+  },
+  RELEASE_REFUSED: {
+    policy: 'refuse',
+    remedy:
+      'End the run where it is executed (`freshet cancel {run}` there), or that process; where nothing executes it any more, wait half a minute, and end sessions that a dead process left with `select pg_terminate_backend(<pid>)`. Nothing was changed.',
   },
   ORIGIN_NOT_LIVE: {
     policy: 'usage',
@@ -391,7 +424,12 @@ export const errorKinds = {
   ORCHESTRATOR_MISSING: {
     policy: 'stop',
     remedy:
-      'Start one on this state database: `freshet up`. The run is kept and begins (or goes on) by itself then; watch it with `freshet status`. Nothing that is live was changed.',
+      'Start one on this state database: `freshet up`. The run is kept and begins, goes on or is cancelled by itself then; watch it with `freshet status`. Nothing that is live was changed.',
+  },
+  DEFINITION_PAUSED: {
+    policy: 'refuse',
+    remedy:
+      'Somebody paused it: ask why, then `freshet resume {definition}` and start again. Runs that were under way go on. Nothing was started.',
   },
   ALREADY_RUNNING: {
     policy: 'usage',
@@ -412,7 +450,7 @@ export const errorKinds = {
   INTERNAL: {
     policy: 'stop',
     remedy:
-      'This is a fault in freshet. Nothing that is live was changed by it; keep the run id and the log and report it.',
+      'This is a fault in freshet. Nothing that is live was changed by it; keep the run id and the log and report it. `freshet retry {run}` goes on with the run.',
   },
 } as const satisfies Record<string, ErrorKind>;
 
@@ -426,7 +464,14 @@ export function policyOf(code: string): ErrorPolicy {
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
 
 /** Process exit statuses of the command line. */
-export const exitStatus = { done: 0, failed: 1, refused: 2, usage: 64, interrupted: 130 } as const;
+export const exitStatus = {
+  done: 0,
+  failed: 1,
+  refused: 2,
+  cannotTell: 3,
+  usage: 64,
+  interrupted: 130,
+} as const;
 
 /** An error that an operator can act on: what happened (message), what is safe and what to do next (remedy). Never holds a secret. */
 export class FreshetError extends Error {
@@ -448,7 +493,9 @@ export class FreshetError extends Error {
   get remedy(): string {
     return errorKinds[this.code].remedy.replace(/\{(\w+)\}/g, (whole, name: string) => {
       const value = this.details[name];
-      return value === undefined ? whole : String(value);
+      if (value !== undefined) return String(value);
+      // An error that ended no run, such as one that the doctor tells.
+      return name === 'run' ? '<run>' : whole;
     });
   }
 }

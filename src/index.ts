@@ -7,13 +7,17 @@ export type {
   EnvironmentConfig,
   EnvironmentMedia,
   GateLimits,
+  Hook,
   IndexDefinition,
   MediaConfig,
+  PromotionSettings,
+  PromotionWindow,
   SearchConnection,
   SecretReference,
   TableMapping,
   TagRules,
   TransformRow,
+  Weekday,
 } from './config/types.js';
 export type {
   DocumentBuilder,

@@ -6,6 +6,9 @@ export const identifierBytesMax = 63;
 /** Reading one page of a catalog or of state must not hang a command: a server that answers slower than this is reported as unreachable. */
 export const connectTimeoutMs = 10_000;
 
+/** A session that is silent for so long asks whether its server is still there: a lost machine, or a firewall that forgot the connection, is noticed 10 s later. */
+export const sessionKeepaliveMs = 30_000;
+
 /** The state database serves a few short statements of one process; more connections would only take room from others. */
 export const statePoolConnectionsMax = 6;
 
@@ -15,20 +18,39 @@ export const workerStartMs = 60_000;
 /** A worker that got SIGTERM gives its slice back and closes within a bulk request's time; one that hangs is killed. */
 export const workerStopMs = 10_000;
 
-/** Every call to a worker is answered from its memory; a worker that takes longer is treated as lost and its slice given to another. */
+/** Every call to a worker is answered from its memory, and repeated when it breaks off; a worker that is silent for longer is lost, its slice given to another. */
 export const workerCallMs = 15_000;
+
+/**
+ * A worker whose task goes no further for so long is replaced, although it answers. Longer than its own patience with the cluster
+ * (`bulkRetryBudgetMs`): it knows the reason better.
+ */
+export const workerStalledMs = 15 * 60_000;
+
+/** The same while other workers go on: then it is no server that everybody waits for. Longer than a bulk request may take (`bulkAnswerMs`). */
+export const workerStalledAloneMs = 3 * 60_000;
+
+/** A database or cluster that no worker reaches for so long fails the run: a failover is over within some minutes. */
+export const sliceHinderedMs = 10 * 60_000;
+
+/** Tries in a row after which a worker that does not reach its servers is replaced, where others do. */
+export const hindrancesMax = 3;
+
+/** First and longest pause before a slice whose worker did not reach its servers is tried again: a restart takes seconds, a failover minutes. */
+export const sliceRetryFirstMs = 1_000;
+export const sliceRetryLongestMs = 15_000;
 
 /** How often a worker is asked how its task stands. Short slices end soon, and an answer costs microseconds. */
 export const workerPollMs = 200;
 
-/** A slice that failed this often fails the run: a fault that follows the slice is not the workers'. */
+/** A slice over which so many workers were lost fails the run: a fault that follows the slice is not the workers'. */
 export const sliceAttemptsMax = 4;
 
 /** Progress is written for people and bars: twice a second is smooth, and one small update per run costs the state database nothing. */
 export const progressWriteMs = 500;
 
-/** A passing fault (a database restarting, a connection cut) is over within a minute or two of back-off; then the run fails and can be retried. */
-export const stepAttemptsMax = 6;
+/** A passing fault (a database restarting or failing over, a connection cut) is over within two to three minutes of back-off; then the run fails and can be retried. */
+export const stepAttemptsMax = 9;
 
 /** Indexer workers of one run. Above this a typing mistake is likelier than a fleet. */
 export const workersMax = 100;
@@ -85,7 +107,7 @@ export const namedKeysMax = 10;
 export const copyProgressEveryMs = 250;
 
 /** Rows between two passages of the copy's failpoint. */
-export const copyFailpointRows = 1_000;
+export const copyFailpointRows = 100;
 
 /** Start of an embedded Postgres: a second, or a crash recovery of some GB of WAL on a slow disk. */
 export const embeddedPostgresStartMs = 60_000;
@@ -180,7 +202,7 @@ export const workerBodyBytesMax = 64 * 1024;
 export const workerPort = 8003;
 
 /** What is done again when a worker dies: some seconds of work. */
-export const rowsPerSlice = 100_000;
+export const rowsPerSlice = partSize(100_000);
 
 /** Each slice costs a task, a query and a row of state; 10,000 of them are 100,000 rows each at 900 million. */
 export const slicesMax = 10_000;
@@ -249,7 +271,7 @@ export const analyzeCharsMax = 9_000;
 export const termSearchesInFlight = 3;
 
 /** Ids that one reindex task spans: what is done again when a task is lost. */
-export const reindexRangeIds = 100_000;
+export const reindexRangeIds = partSize(100_000);
 
 /** Ids that one reindex task leaves out: below the engines' 65,536 values of a `terms` clause. */
 export const reindexExcludedIdsMax = 60_000;
@@ -326,6 +348,9 @@ export const workerHeapMb = 128;
  */
 export const workerYoungHeapMb = 4;
 
+/** A server that cannot be reached when a run begins is an error at once (a first try may take `connectTimeoutMs`); later it is probably restarting. */
+export const unreachableAtOnceMs = 15_000;
+
 /** A promotion tries again for about half a day (at most 30 s apart) while a server is down: nothing else may end a half-done one. */
 export const promoteAttemptsMax = 1_500;
 
@@ -352,3 +377,97 @@ export const standbyPollMs = 1_000;
 
 /** How often a run looks whether it was cancelled: "within seconds" for the operator, one indexed query for the database. */
 export const cancelPollMs = 500;
+
+/** After the first Ctrl-C on a followed run: time to press it again, which cancels the run. Long enough to read one line. */
+export const secondInterruptMs = 2_000;
+
+/** A hook without a time of its own: a webhook answers at once, a purge or a check takes minutes. */
+export const hookTimeoutSecondsDefault = 300;
+
+/** A hook may be a backup of a large database. */
+export const hookTimeoutSecondsMax = 12 * 3_600;
+
+/** Node's own limit until an answer begins: a longer one of ours would never come to pass. */
+export const webhookTimeoutSecondsMax = 300;
+
+/** Hooks before or after a promotion; more is a script. */
+export const hooksMax = 20;
+
+/** Promotion windows of one environment: each day of the week some. */
+export const windowsMax = 50;
+
+/** As much of a hook's output as is kept while it runs: whole lines around what is shown, so that no secret is cut in two before it is masked. */
+export const hookOutputBytesMax = 64 * 1024;
+
+/** Lines, and characters of each, of a hook's output that its event shows: the reason is in the last ones. */
+export const hookLinesShown = 10;
+export const hookLineCharactersMax = 300;
+
+/** A hook that is to end gets this long between SIGTERM and SIGKILL. */
+export const hookStopMs = 5_000;
+
+/** What a hook left running may hold its output open; whoever waits for it reads no longer than this. */
+export const hookOutputGraceMs = 500;
+
+/** How often a candidate looks whether its window has opened: soon enough for a minute's precision, and for a changed clock. */
+export const windowPollMs = 1_000;
+
+/** A candidate that was verified longer ago is reconciled and verified again before its promotion. */
+export const verificationValidMs = 5 * 60_000;
+
+/** One try to become the orchestrator: some statements, and the end of a frozen one's backends (`backendEndTimeoutMs`). */
+export const candidacyMs = 60_000;
+
+/** Giving the role of the orchestrator back, or the state database up, does not hold a process that ends: the server notices its end anyway. */
+export const leadershipReleaseMs = 2_000;
+
+/** A table that the sweeper may drop is tried for this long; its next sweep is minutes away, and a retry waits for this one. */
+export const sweepLockWindowMs = 30_000;
+
+/** One sweep's work in one database; dropping the tables of 900 million rows takes a minute or two. A server that is cut off would hold it for ever. */
+export const sweepSessionMs = 15 * 60_000;
+
+/** How often the orchestrator sweeps, repairs and compares what is live: leftovers cost disk for minutes, and looking costs some queries. */
+export const maintenanceEveryMs = 5 * 60_000;
+
+/** What the orchestrator does beside its runs ends within this time when it stops, or is left where it is. */
+export const maintenanceStopMs = 2_000;
+
+/** A repair that takes longer goes on beside the start of the orchestrator: a server that is cut off must not hold it up. */
+export const startRepairMs = 5_000;
+
+/** What `freshet status` asks each environment's servers; one that takes longer "cannot tell". */
+export const statusCallMs = 3_000;
+
+/** Hours that what a failed run made may wait for its retry: a year. */
+export const keepFailedHoursMax = 8_760;
+
+/**
+ * Tests with few rows have several slices and ranges, too: `FRESHET_TEST_PART_ROWS=<rows>` cuts work into parts of so many. Every process of a
+ * test has it; a product that is used has not.
+ */
+function partSize(rows: number): number {
+  const wanted = Number(process.env['FRESHET_TEST_PART_ROWS'] ?? rows);
+  return Number.isSafeInteger(wanted) && wanted > 0 ? Math.min(rows, wanted) : rows;
+}
+
+/** How often a process looks whether another one has finished creating the engine's tables: once per release, and it takes a second. */
+export const migrationPollMs = 50;
+
+/** A tick of a schedule that nobody was there for is still fired within this time: a restart or a take-over must not cost a weekly run. */
+export const scheduleGraceMs = 5 * 60_000;
+
+/** How often the schedules are looked at; schedules name minutes, and it is one small query. */
+export const schedulePollMs = 1_000;
+
+/** What `freshet deploy-check` waits for one database: a script waits for it, and a database that is slower cannot be told about. */
+export const deployCheckMs = 20_000;
+
+/** Successful runs that an expected end is estimated from: more would remember a catalog of long ago. */
+export const estimateRunsMax = 5;
+
+/** `freshet up` that is asked to end does so within this time, whatever does not answer: well below what service managers wait (90 s, 30 s, 10 s). */
+export const upStopMs = 8_000;
+
+/** A timer that fires so much later than it should tells that the process stood still: far more than a garbage collection or a busy machine makes. */
+export const frozenMs = 3_000;

@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { exitStatus } from '../errors.js';
 import { cancelRun } from '../refresh/changeRun.js';
 import { addExamples, configOption, jsonOption } from './options.js';
-import { statusOfRun } from './output.js';
 import { changeAndReport } from './runAndReport.js';
 
 /** `freshet cancel`: stops a run within seconds and removes what it made; what is live stays. */
@@ -19,7 +18,7 @@ export function cancelCommand(): Command {
         json: options.json === true,
         change: (services) => cancelRun(services, runId),
       });
-      process.exitCode = run.state === 'cancelled' ? exitStatus.done : statusOfRun(run);
+      if (run.state === 'cancelled') process.exitCode = exitStatus.done;
     });
   return addExamples(command, 'freshet cancel 5c9861a1-5324-45c1-bfc5-8aca2b7233db');
 }

@@ -5,7 +5,8 @@ import { Command } from 'commander';
 import { colors } from './colors.js';
 import { exitStatus } from '../errors.js';
 import { sampleRecordsDefault, sampleSeed } from '../limits.js';
-import { endOnInterrupt, stayUntilStopped } from './followRun.js';
+import { stayUntilStopped } from './followRun.js';
+import { endOnInterrupt } from './interrupts.js';
 import { addExamples, parseRecords } from './options.js';
 import { statusOfRun, writeLine } from './output.js';
 import { describeParts } from './parts.js';
@@ -44,7 +45,7 @@ async function runDemo(options: DemoOptions): Promise<void> {
     report: (line) => writeLine(`${colors.green('✓')} ${line}`),
     log: logLine,
   });
-  const disarm = endOnInterrupt(services, 'Begin again with: freshet demo');
+  const { disarm } = endOnInterrupt(services, { whatNow: 'Begin again with: freshet demo' });
   let failed = true;
   try {
     await finishInterrupted(services, false);

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { colors } from './colors.js';
 import type { Engine } from '../engine/engine.js';
 import { exitStatus } from '../errors.js';
 import { followPollMs } from '../limits.js';
@@ -10,7 +9,7 @@ import { findRun, listUnfinishedRuns, type Run } from '../state/runs.js';
 import { isOver } from '../state/words.js';
 import { OrchestratorWatch } from './orchestratorWatch.js';
 import { writeNote } from './output.js';
-import { createProgressView, describeEvent } from './progressView.js';
+import { createProgressView, describeEvent, type ProgressView } from './progressView.js';
 import type { CommandServices } from './services.js';
 
 /**
@@ -37,8 +36,8 @@ export class LocalOrchestrator {
   }
 
   /** Where another process executes runs: throws when there is none for too long. A run that nobody executes would be followed for ever. */
-  async assertPresent(runId: string): Promise<void> {
-    if (this.environment !== 'local') await this.watch.look(runId);
+  async assertPresent(run: Run): Promise<void> {
+    if (this.environment !== 'local') await this.watch.look(run);
   }
 
   /** Waits until no run of others is under way in this process, then stops taking work. */
@@ -62,6 +61,9 @@ export function endAsLost(): void {
   process.exit(exitStatus.failed);
 }
 
+/** Events that say how the run ended: so does whoever follows it. */
+const toldAtTheEnd = ['run.failed', 'run.refused', 'run.held'];
+
 /** Shows a run until it is over, or held. */
 export async function followRun(
   services: CommandServices,
@@ -70,20 +72,20 @@ export async function followRun(
   json: boolean,
 ): Promise<Run> {
   const view = createProgressView(json);
+  shown = view;
   let lastEvent = 0;
   try {
     for (;;) {
       await orchestrator.take();
-      await orchestrator.assertPresent(runId);
       const run = await findRun(services.state, runId);
       if (run === null) throw new Error(`run ${runId} has vanished from the state database`);
       for (const event of await listEvents(services.state, runId, lastEvent)) {
         lastEvent = event.id;
-        if (!event.kind.startsWith('run.failed') && !event.kind.startsWith('run.refused'))
-          view.line(describeEvent(event));
+        if (!toldAtTheEnd.includes(event.kind)) view.line(describeEvent(event));
       }
       view.update(await listPhases(services.state, runId));
       if (isOver(run.state) || run.state === 'held') return run;
+      await orchestrator.assertPresent(run);
       await sleep(followPollMs);
     }
   } catch (error) {
@@ -91,41 +93,17 @@ export async function followRun(
     if (services.closing.aborted) return await new Promise(() => undefined);
     throw error;
   } finally {
+    shown = null;
     view.end();
   }
 }
 
-/**
- * Ctrl-C: leaves the run where it is, and stops what this command started.
- * @param whatNow what becomes of the run, and the command that goes on.
- * @returns what takes that away again, once there is no run to go on with.
- */
-export function endOnInterrupt(services: CommandServices, whatNow: string): () => void {
-  let interrupted = false;
-  const interrupt = (): void => {
-    if (interrupted) process.exit(exitStatus.interrupted);
-    interrupted = true;
-    services.beginClosing();
-    describeInterruption(services)
-      .then((what) => writeNote(`\n${colors.yellow('interrupted')}: ${what} ${whatNow}`))
-      .then(() => services.close())
-      .catch((error: unknown) => writeNote(String(error)))
-      .finally(() => process.exit(exitStatus.interrupted));
-  };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
-  return () => {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
-  };
-}
+let shown: ProgressView | null = null;
 
-/** Between swap and alias move "nothing was changed" would be false. */
-async function describeInterruption({ state }: CommandServices): Promise<string> {
-  const runs = await listUnfinishedRuns(state, null).catch(() => []);
-  const promoting = runs.find((run) => run.state === 'promoting');
-  if (promoting === undefined) return 'nothing that is live was changed by that.';
-  return `the promotion of ${promoting.media} has begun; let it end soon, until then tables and aliases may differ.`;
+/** A note beside the progress of the run that is followed, without breaking its bars. */
+export function tellWhileFollowing(text: string): void {
+  if (shown === null || !process.stdout.isTTY) writeNote(text);
+  else shown.line(text);
 }
 
 /** Stays up until Ctrl-C or SIGTERM, then stops what this command started and ends with status 0. */

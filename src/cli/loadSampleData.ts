@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { colors } from './colors.js';
 import { exitStatus, FreshetError } from '../errors.js';
 import { sampleRecordsDefault, sampleSeed } from '../limits.js';
-import { endOnInterrupt } from './followRun.js';
+import { endOnInterrupt } from './interrupts.js';
 import { addExamples, configOption, jsonOption, parseRecords } from './options.js';
 import { statusOfRun, writeJson, writeNote } from './output.js';
 import { logLine } from './runAndReport.js';
@@ -60,7 +60,7 @@ async function loadSampleData(options: LoadSampleOptions): Promise<void> {
     report: (line) => writeNote(colors.dim(line)),
     log: logLine,
   });
-  endOnInterrupt(services, 'Runs that were begun go on with: freshet load-sample-data');
+  endOnInterrupt(services, { whatNow: 'Runs that were begun go on with: freshet load-sample-data' });
   try {
     const csv = {
       ...(options.image === undefined ? {} : { image: options.image }),

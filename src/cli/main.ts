@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { FreshetError } from '../errors.js';
+import { readArmed } from '../failpoints.js';
 import { statusOfError, writeError, writeJsonError } from './output.js';
 import { createProgram } from './program.js';
 
@@ -19,6 +20,7 @@ function endWith(error: unknown): void {
 }
 
 try {
+  readArmed(process.env);
   await createProgram().parseAsync();
 } catch (error) {
   endWith(error);

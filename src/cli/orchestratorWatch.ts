@@ -2,6 +2,7 @@ import { colors } from './colors.js';
 import { findOrchestrator } from '../engine/leadership.js';
 import { FreshetError } from '../errors.js';
 import { orchestratorLookMs, orchestratorWaitMs } from '../limits.js';
+import type { Run } from '../state/runs.js';
 import type { State } from '../state/state.js';
 import { writeNote } from './output.js';
 
@@ -13,7 +14,7 @@ export class OrchestratorWatch {
   constructor(private readonly state: State) {}
 
   /** Throws ORCHESTRATOR_MISSING; the run stays as it is. */
-  async look(runId: string): Promise<void> {
+  async look({ id, cancelRequestedAt }: Run): Promise<void> {
     const now = performance.now();
     if (now - this.lookedAt < orchestratorLookMs) return;
     this.lookedAt = now;
@@ -30,8 +31,8 @@ export class OrchestratorWatch {
     if (now - this.missingSince < orchestratorWaitMs) return;
     throw new FreshetError(
       'ORCHESTRATOR_MISSING',
-      `No orchestrator is up on this state database; run ${runId} waits for one.`,
-      { run: runId },
+      `No orchestrator is up on this state database; ${cancelRequestedAt === null ? '' : 'the cancellation of '}run ${id} waits for one.`,
+      { run: id },
     );
   }
 }

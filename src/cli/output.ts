@@ -58,9 +58,10 @@ function statusOfPolicy(policy: ErrorPolicy): number {
 
 /** The exit status that the end of a run stands for. */
 export function statusOfRun(run: Run): number {
-  if (run.state === 'succeeded' || run.state === 'held') return exitStatus.done;
   if (run.state === 'refused') return exitStatus.refused;
-  return run.error === null ? exitStatus.failed : statusOfPolicy(policyOf(run.error.code));
+  // A held run with an error could not be promoted.
+  if (run.error !== null) return statusOfPolicy(policyOf(run.error.code));
+  return run.state === 'succeeded' || run.state === 'held' ? exitStatus.done : exitStatus.failed;
 }
 
 export function describeFailure(run: Run): string {

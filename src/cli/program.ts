@@ -1,15 +1,20 @@
 import { Command } from 'commander';
 import { version } from '../version.js';
 import { cancelCommand } from './cancel.js';
+import { cleanCommand } from './clean.js';
 import { configCommand } from './config.js';
 import { demoCommand } from './demo.js';
+import { deployCheckCommand } from './deployCheck.js';
 import { doctorCommand } from './doctor.js';
 import { filteredIndexCommand } from './filteredIndex.js';
 import { loadSampleDataCommand } from './loadSampleData.js';
 import { exitStatusHelp } from './options.js';
 import { partsCommand } from './parts.js';
+import { pauseCommand } from './pause.js';
 import { promoteCommand } from './promote.js';
 import { refreshCommand } from './refresh.js';
+import { releaseCommand } from './release.js';
+import { resumeCommand } from './resume.js';
 import { retryCommand } from './retry.js';
 import { statusCommand } from './status.js';
 import { upCommand } from './up.js';
@@ -38,7 +43,12 @@ ${exitStatusHelp}`,
     cancelCommand(),
     retryCommand(),
     promoteCommand(),
+    pauseCommand(),
+    resumeCommand(),
     statusCommand(),
+    deployCheckCommand(),
+    cleanCommand(),
+    releaseCommand(),
     loadSampleDataCommand(),
     configCommand(),
     doctorCommand(),

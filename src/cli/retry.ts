@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { retryRun } from '../refresh/changeRun.js';
 import { addExamples, configOption, jsonOption } from './options.js';
-import { statusOfRun } from './output.js';
 import { changeAndReport } from './runAndReport.js';
 
 /** `freshet retry`: goes on with a run that failed or was refused; what is done is kept. */
@@ -13,13 +12,12 @@ export function retryCommand(): Command {
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (runId: string, options: { fromStep?: string; config?: string; json?: boolean }) => {
-      const run = await changeAndReport({
+      await changeAndReport({
         runId,
         configFile: options.config,
         json: options.json === true,
         change: (services) => retryRun(services, runId, options.fromStep ?? null),
       });
-      process.exitCode = statusOfRun(run);
     });
   return addExamples(
     command,

@@ -3,7 +3,7 @@ import prettyMs from 'pretty-ms';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findOrchestrator } from '../engine/leadership.js';
 import { loadConfig } from '../config/load.js';
-import { FreshetError } from '../errors.js';
+import { exitStatus, FreshetError } from '../errors.js';
 import { followPollMs, orchestratorLooksMax, rejectsShownMax } from '../limits.js';
 import { requireRun } from '../refresh/changeRun.js';
 import { listPhases } from '../state/phases.js';
@@ -12,7 +12,8 @@ import { listSlices } from '../state/slices.js';
 import { listWorkers } from '../state/workers.js';
 import { listUnfinishedRuns, type Run } from '../state/runs.js';
 import { listUsedEnvironments } from './doctor.js';
-import { endOnInterrupt, followRun, LocalOrchestrator } from './followRun.js';
+import { followRun, LocalOrchestrator } from './followRun.js';
+import { endOnInterrupt, type Interrupts } from './interrupts.js';
 import { describeFailure, formatCount, statusOfRun, writeJson, writeLine, writeNote } from './output.js';
 import { durationMs } from './progressView.js';
 import { openServices, type CommandServices } from './services.js';
@@ -36,25 +37,34 @@ export async function runAndReport(command: RunCommand): Promise<void> {
     report: (line) => writeNote(colors.dim(line)),
     log: logLine,
   });
-  endOnInterrupt(
-    services,
-    command.environment === 'local'
-      ? `The run goes on with: ${command.resumeWith}`
-      : 'The run goes on in the orchestrator; watch it with: freshet status',
-  );
+  let runId: string | null = null;
+  const interrupts = endOnInterrupt(services, {
+    whatNow:
+      command.environment === 'local'
+        ? `The run goes on with: ${command.resumeWith}`
+        : 'The run goes on in the orchestrator; watch it with: freshet status',
+    followed: () => runId,
+  });
   try {
     const orchestrator = new LocalOrchestrator(services, command.environment);
-    const runId = (await findInterrupted(services, command)) ?? (await command.start(services));
+    runId = await findInterrupted(services, orchestrator, command);
+    runId ??= await command.start(services);
     if (!command.json) writeLine(`${colors.bold(command.title)} ${colors.dim(`run ${runId}`)}`);
     if (command.environment !== 'local')
       writeNote(colors.dim('Executed by the orchestrator (`freshet up`) of this state database.'));
     const run = await followRun(services, orchestrator, runId, command.json);
+    runId = null;
     await reportRun(services, run, command.json);
     await orchestrator.finish();
-    process.exitCode = statusOfRun(run);
+    process.exitCode = statusAfter(run, interrupts);
   } finally {
     await services.close();
   }
+}
+
+/** Whoever cancelled the run by Ctrl-C is told so as after any other one. */
+function statusAfter(run: Run, interrupts: Interrupts): number {
+  return interrupts.hasCancelled() && run.state === 'cancelled' ? exitStatus.interrupted : statusOfRun(run);
 }
 
 export interface ExistingRunCommand {
@@ -65,7 +75,7 @@ export interface ExistingRunCommand {
   change(services: CommandServices): Promise<Run>;
 }
 
-/** Changes a run that there is (cancel, retry, promote) and follows it to its end. */
+/** Changes a run that there is (cancel, retry, promote) and follows it to its end. Ends with the run's status, or 130 where Ctrl-C cancelled it. */
 export async function changeAndReport(command: ExistingRunCommand): Promise<Run> {
   const config = await loadConfig({ cwd: process.cwd(), file: command.configFile, env: process.env });
   const services = await openServices({
@@ -76,17 +86,30 @@ export async function changeAndReport(command: ExistingRunCommand): Promise<Run>
   });
   try {
     const { environment } = await requireRun(services, command.runId);
-    endOnInterrupt(services, 'The run goes on; watch it with: freshet status');
-    const orchestrator = new LocalOrchestrator(services, environment);
     const changed = await command.change(services);
+    let followed = changed.cancelRequestedAt === null ? changed.id : null;
+    const interrupts = endOnInterrupt(services, { whatNow: whatNowOf(changed), followed: () => followed });
+    const orchestrator = new LocalOrchestrator(services, environment);
     if (!command.json) writeLine(`${colors.bold(changed.definition)} ${colors.dim(`run ${changed.id}`)}`);
     const run = await followRun(services, orchestrator, changed.id, command.json);
+    followed = null;
     await reportRun(services, run, command.json);
     await orchestrator.finish();
+    process.exitCode = statusAfter(run, interrupts);
     return run;
   } finally {
     await services.close();
   }
+}
+
+/** For whoever leaves a run that this command has changed. */
+function whatNowOf({ id, environment, definition, flow, cancelRequestedAt }: Run): string {
+  const isCancelled = cancelRequestedAt !== null;
+  if (environment !== 'local') {
+    return `The orchestrator goes on with ${isCancelled ? 'the cancellation' : 'the run'}; watch it with: freshet status`;
+  }
+  if (isCancelled) return `The cancellation goes on with: freshet cancel ${id}`;
+  return `The run goes on with: freshet ${flow === 'refresh' ? 'refresh' : 'filtered-index'} ${definition}`;
 }
 
 /** Workers' lines are for whoever asks for them: `FRESHET_DEBUG=1`. */
@@ -94,8 +117,12 @@ export function logLine(line: string): void {
   if (process.env['FRESHET_DEBUG'] === '1') writeNote(line);
 }
 
-/** A run of this definition that an earlier command left is gone on with; nothing is begun twice. */
-async function findInterrupted(services: CommandServices, command: RunCommand): Promise<string | null> {
+/** A run of this definition that an earlier command left is gone on with; nothing is begun twice. One that was cancelled is ended first. */
+async function findInterrupted(
+  services: CommandServices,
+  orchestrator: LocalOrchestrator,
+  command: RunCommand,
+): Promise<string | null> {
   const unfinished = await listUnfinishedRuns(services.state, command.environment);
   const own = unfinished.find((run) => run.definition === command.definitionId);
   if (own === undefined || own.state === 'held' || command.environment !== 'local') return null;
@@ -106,6 +133,13 @@ async function findInterrupted(services: CommandServices, command: RunCommand): 
       `${own.definition} is ${own.state} already (run ${own.id}), in another process (${other}).`,
       { run: own.id },
     );
+  }
+  if (own.cancelRequestedAt !== null) {
+    writeNote(
+      `${colors.yellow('cancelling')}: run ${own.id} was cancelled and is not over; its end comes first.`,
+    );
+    await followRun(services, orchestrator, own.id, command.json);
+    return null;
   }
   const { indexSuffix, recordLimit, skipCopyData } = own.parameters;
   const limit = skipCopyData
@@ -132,14 +166,17 @@ async function findOtherOrchestrator({ state }: CommandServices): Promise<string
 async function reportRun(services: CommandServices, run: Run, json: boolean): Promise<void> {
   const record = await readRecord(services, run);
   if (json) writeJson(record);
-  if (run.state === 'held') writeHeld(run, json);
+  if (run.state === 'held') writeHeld(run, record, json);
   else if (run.state !== 'succeeded') writeNote(describeFailure(run));
   else if (!json) writeSuccess(run, record);
 }
 
-function writeHeld(run: Run, json: boolean): void {
+function writeHeld(run: Run, { phases }: RunRecord, json: boolean): void {
+  if (run.error !== null) writeNote(describeFailure(run));
   if (json) return;
-  writeLine(`${colors.cyan('held')} before its promotion; what is live was not changed.`);
+  const shown = phases.find((phase) => phase.name === 'show-candidate')?.result?.['aliases'];
+  const aliases = Array.isArray(shown) ? ` Look at it as ${shown.join(' and ')} (read-only).` : '';
+  writeLine(`${colors.cyan('held')} before its promotion; what is live was not changed.${aliases}`);
   writeLine(`${colors.dim('→')} freshet promote ${run.id}   or   freshet cancel ${run.id}`);
 }
 

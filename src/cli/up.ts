@@ -1,23 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { findOrchestrator } from '../engine/leadership.js';
 import { loadConfig } from '../config/load.js';
-import { standbyPollMs } from '../limits.js';
+import { findOrchestrator } from '../engine/leadership.js';
+import { exitStatus, FreshetError, messageOf } from '../errors.js';
+import { embeddedStopMs, standbyPollMs, upStopMs } from '../limits.js';
 import { OrchestratorCandidate } from '../refresh/orchestrator.js';
+import { findSchedules, nextRuns, serveSchedules, type Schedules } from '../refresh/schedules.js';
+import { withLimit } from '../withLimit.js';
 import { colors } from './colors.js';
 import { listUsedEnvironments } from './doctor.js';
-import { endAsLost, endOnInterrupt } from './followRun.js';
+import { endAsLost } from './followRun.js';
+import { describeInterruption } from './interrupts.js';
 import { configOption } from './options.js';
-import { writeNote } from './output.js';
+import { statusOfError, writeError, writeNote } from './output.js';
 import { openServices, type CommandServices } from './services.js';
 
-/** `freshet up`: the orchestrator. Resumes what an earlier one left and executes what commands enqueue, until it is stopped. */
+/** `freshet up`: the orchestrator. Resumes what an earlier one left, executes what commands and schedules add, until it is stopped. */
 export function upCommand(): Command {
   return new Command('up')
     .description(
-      'run the orchestrator: resumes unfinished runs and executes those that commands add; a second one waits as standby',
+      'run the orchestrator: resumes unfinished runs, executes those that commands and schedules add; a second one waits as standby',
     )
     .addOption(configOption())
+    .addHelpText(
+      'after',
+      '\nExit status: 0 stopped (SIGTERM, Ctrl-C), 1 failed or not the orchestrator any more: start it again.',
+    )
     .action(runOrchestrator);
 }
 
@@ -29,25 +37,99 @@ async function runOrchestrator(options: { config?: string }): Promise<void> {
     report: (line) => writeNote(colors.dim(line)),
     log: writeNote,
   });
-  endOnInterrupt(services, 'Unfinished runs go on with: freshet up');
-  await becomeOrchestrator(services);
-  writeNote(
-    `${colors.green('up')}: runs are executed as they are added; Ctrl-C stops, unfinished runs go on at the next start.`,
-  );
+  endWhenAsked(services);
+  try {
+    await becomeOrchestrator(services);
+    writeNote(
+      `${colors.green('up')}: runs are executed as they are added; Ctrl-C stops, unfinished runs go on at the next start.`,
+    );
+    await keepSchedules(services);
+  } catch (error) {
+    // It was asked to end and has closed its connections.
+    if (services.closing.aborted) return;
+    // Not left to the event loop: the engine, once launched, would go on without schedules.
+    writeError(error);
+    process.exit(statusOfError(error));
+  }
+}
+
+/**
+ * SIGTERM and Ctrl-C are the regular end of a service: status 0. Runs are left where they are, as a crash would leave them, so that it is quick
+ * and a standby takes over at once.
+ */
+function endWhenAsked(services: CommandServices): void {
+  let isEnding = false;
+  const end = (): void => {
+    if (isEnding) process.exit(exitStatus.interrupted);
+    isEnding = true;
+    services.beginClosing();
+    withLimit(tellAndClose(services), services.startedParts ? embeddedStopMs + upStopMs : upStopMs)
+      .catch((error: unknown) => writeNote(messageOf(error)))
+      .finally(() => process.exit(exitStatus.done));
+  };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+}
+
+async function tellAndClose(services: CommandServices): Promise<void> {
+  const what = await describeInterruption(services);
+  writeNote(`\n${colors.yellow('stopped')}: ${what} Unfinished runs go on with: freshet up`);
+  await services.close();
 }
 
 /** Waits as standby while another process is the orchestrator. */
 async function becomeOrchestrator(services: CommandServices): Promise<void> {
   const candidate = new OrchestratorCandidate(services, services.stateUrl, endAsLost);
-  let told = false;
-  while ((await candidate.tryOnce()) === null) {
-    if (!told) {
-      const other = (await findOrchestrator(services.state.pool)) ?? 'another process';
-      writeNote(
-        `${colors.cyan('standby')}: ${other} is the orchestrator; this process takes over when that one ends or freezes.`,
-      );
-    }
-    told = true;
+  let told: string | null = null;
+  while (!services.closing.aborted) {
+    const obstacle = await tryToBecome(candidate, services, told);
+    if (obstacle === null) return;
+    if (told !== obstacle) writeNote(`${colors.cyan('standby')}: ${obstacle}`);
+    told = obstacle;
     await sleep(standbyPollMs);
+  }
+  throw new Error('it is asked to end');
+}
+
+/** @returns what is in the way. A state database that restarts ends the orchestrator, so a standby must outlive it. */
+async function tryToBecome(
+  candidate: OrchestratorCandidate,
+  services: CommandServices,
+  told: string | null,
+): Promise<string | null> {
+  try {
+    if ((await candidate.tryOnce()) !== null) return null;
+    const other = await findOrchestrator(services.state.pool).catch(() => null);
+    // It has ended since; the next try tells.
+    if (other === null && told !== null) return told;
+    return `${other ?? 'another process'} is the orchestrator; this process takes over when that one ends or freezes.`;
+  } catch (error) {
+    // Embedded parts of another process do not come back under these URLs.
+    const mayComeBack = services.embedded === null || services.startedParts;
+    const isUnreachable = error instanceof FreshetError && error.code === 'DATABASE_UNREACHABLE';
+    if (!mayComeBack || !isUnreachable || !candidate.mayTryAgain()) throw error;
+    return `${error.message} It is tried again until it answers.`;
+  }
+}
+
+/** Serves the schedules as long as the process lives. */
+async function keepSchedules(services: CommandServices): Promise<void> {
+  const schedules = await findSchedules(services, services.stateUrl);
+  // Words only: a state database that does not answer now is no reason to end.
+  await tellSchedules(services, schedules).catch((error: unknown) => writeNote(messageOf(error)));
+  await serveSchedules(services, schedules.served, services.closing);
+}
+
+/** Says when what runs next, and what of the used environments cannot be served. */
+async function tellSchedules(services: CommandServices, { unserved }: Schedules): Promise<void> {
+  const used = listUsedEnvironments(services.config);
+  for (const { definition, environment, reason } of unserved) {
+    if (!used.includes(environment)) continue;
+    writeNote(`${colors.yellow('not scheduled')}: ${definition}: ${reason.replaceAll(/\s*\n\s*/g, ' ')}`);
+  }
+  for (const { definition, nextAt, pausedSince } of await nextRuns(services, services.stateUrl)) {
+    const when =
+      nextAt === null ? `paused since ${pausedSince?.toISOString()}` : `next at ${nextAt.toISOString()}`;
+    writeNote(`${colors.dim('schedule')} ${definition}: ${when}`);
   }
 }

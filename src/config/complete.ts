@@ -1,7 +1,15 @@
 import { join, resolve } from 'node:path';
 import type { Problem } from './problems.js';
 import type { ParsedConfig } from './schema.js';
-import type { Config, EnvironmentConfig, EnvironmentMedia, MediaConfig, SecretReference } from './types.js';
+import type {
+  Config,
+  EnvironmentConfig,
+  EnvironmentMedia,
+  Hook,
+  MediaConfig,
+  PromotionSettings,
+  SecretReference,
+} from './types.js';
 
 /** Environment variables as `process.env` has them. */
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -87,6 +95,25 @@ function completeMediaSettings(
   );
 }
 
+/** Files, and programs that are named by a path, lie where they are relative to the configuration. */
+function completePromotion(
+  { windows, before, after }: Parsed<'environments'>['promotion'],
+  { folder }: CompletionContext,
+): PromotionSettings {
+  const complete = (hook: Hook): Hook => {
+    const { command, url, timeoutSeconds } = hook;
+    if (command === undefined) {
+      return { url: 'file' in url ? { file: resolve(folder, url.file) } : url, timeoutSeconds };
+    }
+    const [program, ...words] = command;
+    return {
+      command: [program.includes('/') ? resolve(folder, program) : program, ...words],
+      timeoutSeconds,
+    };
+  };
+  return { windows, before: before.map(complete), after: after.map(complete) };
+}
+
 function completeEnvironment(
   name: string,
   parsed: Parsed<'environments'>,
@@ -103,6 +130,7 @@ function completeEnvironment(
     apiUrl: reference(parsed.apiUrl, variableOf(name, 'API')),
     search: completeSearch(name, parsed.search, context),
     sensitiveTerms: completeTerms(name, parsed.sensitiveTerms, context),
+    promotion: completePromotion(parsed.promotion, context),
     media: completeMediaSettings(parsed.media, mediaNames),
   };
 }

@@ -1,3 +1,4 @@
+import { candidateAlias } from './candidateAlias.js';
 import { parseQualifiedName } from '../postgres/identifiers.js';
 import { didYouMean } from './nearMisses.js';
 import type { Problem } from './problems.js';
@@ -22,8 +23,10 @@ function tablesOf(media: MediaConfig): string[] {
   });
 }
 
+/** Public aliases and those of held candidates. */
 function aliasesOf({ index }: MediaConfig): string[] {
-  return [index.alias, index.filteredAlias];
+  const publicAliases = [index.alias, index.filteredAlias];
+  return [...publicAliases, ...publicAliases.map(candidateAlias)];
 }
 
 /** Each value that `owners` name more than once, with all who name it. */

@@ -39,19 +39,50 @@ export function findFilteredIndexDefinition(config: Config, words: readonly stri
   return find(config, words, filteredIndexId);
 }
 
+/** The refresh or filtered-index flow that `words` name; `local image` is the refresh. Throws DEFINITION_UNKNOWN with near misses. */
+export function findAnyDefinition(
+  config: Config,
+  words: readonly string[],
+): { readonly id: string; readonly environment: string } {
+  const all = definitions(config);
+  const wanted = wantedOf(words);
+  const flows = [
+    ...all.map((definition) => ({ definition, id: definition.id })),
+    ...all.map((definition) => ({ definition, id: filteredIndexId(definition) })),
+  ];
+  const found = flows.find(({ id, definition }) => [id, shortOf(definition)].includes(wanted));
+  if (found === undefined)
+    throw unknown(
+      wanted,
+      flows.map(({ id }) => id),
+      all,
+    );
+  return { id: found.id, environment: found.definition.environment.name };
+}
+
 function find(
   config: Config,
   words: readonly string[],
   idOf: (definition: RefreshDefinition) => string,
 ): RefreshDefinition {
   const all = definitions(config);
-  const wanted = words.join(' ').trim().replace(/\s+/g, ' ');
-  const shortOf = ({ environment, media }: RefreshDefinition) => `${environment.name} ${media.name}`;
+  const wanted = wantedOf(words);
   const found = all.find((definition) => [idOf(definition), shortOf(definition)].includes(wanted));
-  if (found !== undefined) return found;
-  const ids = all.map(idOf);
+  if (found === undefined) throw unknown(wanted, all.map(idOf), all);
+  return found;
+}
+
+function wantedOf(words: readonly string[]): string {
+  return words.join(' ').trim().replace(/\s+/g, ' ');
+}
+
+function shortOf({ environment, media }: RefreshDefinition): string {
+  return `${environment.name} ${media.name}`;
+}
+
+function unknown(wanted: string, ids: readonly string[], all: readonly RefreshDefinition[]): FreshetError {
   const hint = didYouMean(wanted, [...ids, ...all.map(shortOf)]);
-  throw new FreshetError(
+  return new FreshetError(
     'DEFINITION_UNKNOWN',
     `There is no definition "${wanted}".${hint} There are: ${ids.join(', ')}.`,
     { definition: wanted, definitions: ids },

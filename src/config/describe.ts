@@ -1,7 +1,7 @@
 import type { Variables } from './complete.js';
 import { definitions, filteredIndexId, recordLimitOf } from './definitions.js';
 import { describeSecret } from './secrets.js';
-import type { Config, EnvironmentConfig, RefreshDefinition, SecretReference } from './types.js';
+import type { Config, EnvironmentConfig, Hook, RefreshDefinition, SecretReference } from './types.js';
 
 /** A definition as `freshet config` lists it. */
 interface DescribedDefinition {
@@ -29,8 +29,12 @@ function describeValue(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, describeValue(inner)]));
 }
 
+function describeHook(hook: Hook, env: Variables): unknown {
+  return hook.url === undefined ? hook : { ...hook, url: describeSecret(hook.url, env) };
+}
+
 function describeEnvironment(environment: EnvironmentConfig, env: Variables): unknown {
-  const { catalogUrl, apiUrl, search, sensitiveTerms, ...plain } = environment;
+  const { catalogUrl, apiUrl, search, sensitiveTerms, promotion, ...plain } = environment;
   return {
     ...plain,
     catalogUrl: describeUrl(catalogUrl, env),
@@ -39,6 +43,11 @@ function describeEnvironment(environment: EnvironmentConfig, env: Variables): un
     sensitiveTerms: sensitiveTerms && {
       ...sensitiveTerms,
       from: describeSecret(sensitiveTerms.from, env),
+    },
+    promotion: {
+      windows: promotion.windows,
+      before: promotion.before.map((hook) => describeHook(hook, env)),
+      after: promotion.after.map((hook) => describeHook(hook, env)),
     },
   };
 }

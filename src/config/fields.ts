@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { aliasBytesMax, identifierBytesMax } from '../limits.js';
+import { hasTick } from './cron.js';
 
 /** Checks of single values. Messages say what is expected and never repeat the value: it may be a secret. */
 
@@ -98,6 +99,10 @@ export const scheduleField = z
   .refine(
     isCronExpression,
     'must be a cron expression of five numeric fields in UTC, such as `0 0 * * 1` (Monday, midnight).',
+  )
+  .refine(
+    (text) => !isCronExpression(text) || hasTick(text),
+    'names no time that ever comes: no such day, or a step that is larger than its field.',
   );
 
 export function countField(min: number, max: number, unit: string): z.ZodInt {

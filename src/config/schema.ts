@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { DocumentBuilder } from '../documents/types.js';
 import {
+  keepFailedHoursMax,
   recordLimitMax,
   reindexDocsPerSecondMax,
   rejectsListedMax,
@@ -21,6 +22,7 @@ import {
   scheduleField,
   shareField,
 } from './fields.js';
+import { promotionFields } from './promotionFields.js';
 import { databaseUrlField, searchUrlField, textReferenceField } from './secretField.js';
 import type { TableMapping } from './types.js';
 
@@ -114,8 +116,14 @@ const environment = z.strictObject({
   workers: countField(1, workersMax, 'workers').default(1),
   sensitiveTerms: sensitiveTerms.nullable().default(null),
   gate: gate.prefault({}),
+  promotion: promotionFields.prefault({}),
   media: z.record(nameField, environmentMedia).optional(),
   keepPreviousUntil: z.enum(['next promotion', 'next run']).default('next promotion'),
+  keepFailedHours: z
+    .number()
+    .min(0, 'must not be negative.')
+    .max(keepFailedHoursMax, `must be at most ${keepFailedHoursMax} hours.`)
+    .default(24),
 });
 
 /** The whole configuration as a file gives it. What depends on names and on environment variables is added by `completeConfig`. */

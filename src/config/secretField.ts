@@ -51,3 +51,8 @@ export const searchUrlField = urlField(
   'https://host:9200, { env: "NAME" } or { file: "path" }.',
 );
 export const textReferenceField = referenceField(z.string().min(1, 'must not be empty.'));
+
+/** Where a value comes from that is a secret as a whole: it must not stand in the configuration at all. */
+export const secretReferenceField = z.union([fromEnvironment, fromFile], {
+  error: 'must be { env: "NAME" } or { file: "path" }: it is a secret as a whole.',
+});

@@ -103,6 +103,46 @@ export interface SearchConnection {
   readonly reindexDocsPerSecond: number;
 }
 
+/** The days of a week as windows name them, Monday first. */
+export const weekdays = [
+  'monday',
+  'tuesday',
+  'wednesday',
+  'thursday',
+  'friday',
+  'saturday',
+  'sunday',
+] as const;
+export type Weekday = (typeof weekdays)[number];
+
+/** A time in which candidates may be promoted, in UTC, every week. */
+export interface PromotionWindow {
+  /** Days on which it opens. */
+  readonly days: readonly Weekday[];
+  /** `HH:MM`. */
+  readonly from: string;
+  /** `HH:MM`, up to `24:00`; one that is not later than `from` is on the next day. */
+  readonly to: string;
+}
+
+/** What a promotion waits for, or is told to, outside of freshet: a command (no shell), or a POST to a URL, which is a secret. */
+export type Hook = (
+  | { readonly command: readonly [string, ...string[]]; readonly url?: undefined }
+  | { readonly url: Exclude<SecretReference, string>; readonly command?: undefined }
+) & {
+  /** A hook that takes longer has failed. */
+  readonly timeoutSeconds: number;
+};
+
+export interface PromotionSettings {
+  /** When candidates may be promoted; empty = at any time. */
+  readonly windows: readonly PromotionWindow[];
+  /** In their order; one that fails refuses the promotion. */
+  readonly before: readonly Hook[];
+  /** In their order; one that fails is told, and undoes nothing. */
+  readonly after: readonly Hook[];
+}
+
 /** Settings of one media type in one environment. */
 export interface EnvironmentMedia {
   /** Cron expression in UTC, or null for manual runs only. */
@@ -125,9 +165,12 @@ export interface EnvironmentConfig {
   readonly sensitiveTerms: { readonly from: SecretReference; readonly allowEmpty: boolean } | null;
   /** Schema's own limits of the gate. */
   readonly gate: GateLimits;
+  readonly promotion: PromotionSettings;
   readonly media: Readonly<Record<string, EnvironmentMedia>>;
   /** Keeping the previous generation: until the next promotion, or only until the next run starts (saves disk during a run). */
   readonly keepPreviousUntil: 'next promotion' | 'next run';
+  /** How long what a run made that failed or was refused stays for `freshet retry`, hours; 0 = it is removed at its end. */
+  readonly keepFailedHours: number;
 }
 
 /** The whole configuration as it is in force: validated, defaults filled in, frozen. */

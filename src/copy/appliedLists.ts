@@ -35,6 +35,8 @@ export async function recordLists(
   runId: string,
   lists: readonly AppliedList[],
 ): Promise<void> {
+  // Ids of an older copy of this run: new records of this one may get them.
+  await target.query('delete from freshet.removed where run_id = $1', [runId]);
   for (const { relation, tempName } of lists) {
     await target.query('delete from freshet.applied where run_id = $1 and relation = $2', [runId, relation]);
     const fields = `${quoteLiteral(runId)}::text, ${quoteLiteral(relation)}::text, identifier`;

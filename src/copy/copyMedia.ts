@@ -132,6 +132,7 @@ async function fillTempTables(
   for (const table of prepared) {
     const onCounts = (counts: RowCounts): void => options.onProgress(progressOf(table, counts.read));
     copied.push(await copyTable(sessions, table, onCounts));
+    failpoint('copy.filled');
   }
   await explained('catalog', catalog.query('commit')); // the snapshot holds back the catalog's vacuum
   failpoint('copy.beforeCommit');

@@ -1,6 +1,7 @@
 import { FreshetError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { copyFailpointRows } from '../limits.js';
+import { pausepoint } from '../pausepoint.js';
 import { copyLines } from '../postgres/copyText.js';
 import type { RowCounts } from './counts.js';
 import { OutputChunk } from './outputChunk.js';
@@ -46,6 +47,7 @@ export async function* zipRows(
       writer.write(line, partner, chunk);
     }
     options.onBatch();
+    await pausepoint('copy.rows');
     if (chunk.length === 0) continue;
     const bytes = chunk.take();
     options.sent.remember(bytes, options.counts.copied - sentBefore);

@@ -11,7 +11,7 @@ import { startPostgres, type PostgresServer } from './postgresServer.js';
 import { findSearchProgram, startSearch, type SearchProgram } from './searchServer.js';
 import { findServerUser } from './serverUser.js';
 
-export { findRunningParts, type PartsUrls } from './partsFile.js';
+export { findFolderOwner, findRunningParts, type PartsUrls } from './partsFile.js';
 export type { SearchVersion } from './jdk.js';
 
 export interface PartsOptions {

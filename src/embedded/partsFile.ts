@@ -65,6 +65,12 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   }
 }
 
+/** The process that has taken `folder` for embedded parts and lives, whether they answer or not; null = none. */
+export async function findFolderOwner(folder: string): Promise<number | null> {
+  const owner = await readOwner(join(folder, 'owner.json'));
+  return owner !== null && (await isAlive(owner)) ? owner.pid : null;
+}
+
 async function createExclusively(file: string, content: string): Promise<boolean> {
   try {
     const handle = await open(file, 'wx', 0o600);

@@ -28,9 +28,11 @@ export interface PostgresOptions {
   readonly durable: boolean;
   /** Made where they are missing. */
   readonly databases: readonly string[];
+  /** Of 127.0.0.1. Default: any free one, another at every start. */
+  readonly port?: number;
 }
 
-/** Starts a cluster, new or found in the part's folder, on a free port of 127.0.0.1. */
+/** Starts a cluster, new or found in the part's folder, on a port of 127.0.0.1. */
 export async function startPostgres(options: PostgresOptions): Promise<PostgresServer> {
   const password = await readOrMakePassword(options);
   await makeCluster(options);
@@ -146,7 +148,7 @@ async function startOnFreePort(
   password: string,
 ): Promise<{ process: KeptProcess; port: number }> {
   for (let tries = 1; ; tries += 1) {
-    const port = await findFreePort();
+    const port = options.port ?? (await findFreePort());
     const process = await startServer(options, port);
     if (await waitUntilAnswers(process, urlFor(port, password, 'postgres'))) return { process, port };
     await process.stop();

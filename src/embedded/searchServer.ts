@@ -28,6 +28,8 @@ export interface SearchOptions {
   readonly part: PartFolder;
   readonly program: SearchProgram;
   readonly heapMb: number;
+  /** Of 127.0.0.1. Default: any free one, another at every start. */
+  readonly port?: number;
 }
 
 /**
@@ -46,13 +48,13 @@ export async function findSearchProgram(
   return { jdk, version, jars: await ensureJars(version, report) };
 }
 
-/** Starts one OpenSearch node on a free port of 127.0.0.1. */
+/** Starts one OpenSearch node on a port of 127.0.0.1. */
 export async function startSearch(options: SearchOptions): Promise<SearchServer> {
   const { part } = options;
   const { jdk, version, jars } = options.program;
   await prepareHome(part.path, version);
   for (let tries = 1; ; tries += 1) {
-    const port = await findFreePort();
+    const port = options.port ?? (await findFreePort());
     const process = await startServer(options, { jdk, jars, port });
     const url = `http://127.0.0.1:${port}`;
     if (await waitUntilHealthy(process, url)) return { process, url, version };

@@ -1,5 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { PoolClient } from 'pg';
+import { failpoint } from '../failpoints.js';
+import { migrationPollMs } from '../limits.js';
+import { withSession } from '../postgres/session.js';
+import { processToken, urlWithName } from '../postgres/sessionNames.js';
 import type { State } from '../state/state.js';
 import type { Leadership } from './leadership.js';
 
@@ -19,12 +24,17 @@ const workflowName = 'run';
 /** How often a new run is looked for, ms: a person waits for it, the database serves it from an index. */
 const queuePollMs = 250;
 
-/** The story of one run, by its id. Registered once per process. */
-export type RunWorkflow = (runId: string) => Promise<void>;
+/** The story of one attempt of a run, by the run's id. Registered once per process. */
+export type RunWorkflow = (runId: string, attempt: number) => Promise<void>;
 
 export interface Engine {
   /** Stops taking work. Runs that go on are abandoned where they are, to be resumed by the next orchestrator, unless they end within the limit. */
   close(options?: { waitForRunsMs?: number }): Promise<void>;
+}
+
+/** Its sessions say whose they are: the next orchestrator ends those that this one leaves. */
+function named(stateUrl: string): string {
+  return urlWithName(stateUrl, `freshet engine ${processToken}`);
 }
 
 const silentLogger = {
@@ -36,6 +46,18 @@ const silentLogger = {
 
 /** Creates the engine's own tables in the state database. Safe to run twice and beside itself. */
 export async function migrateEngine(stateUrl: string): Promise<void> {
+  const options = { applicationName: 'freshet migrations', called: 'state database' };
+  await withSession(stateUrl, options, async (session) => {
+    // Two at once deadlock (seen). Tried, not waited for: a statement that waits holds a snapshot, which an index build waits for in turn.
+    const lock = `select pg_try_advisory_lock(hashtextextended('freshet.engine migrations', 0)) as locked`;
+    while ((await session.query<{ locked: boolean }>(lock)).rows[0]?.locked !== true) {
+      await sleep(migrationPollMs);
+    }
+    await migrateAlone(stateUrl);
+  });
+}
+
+async function migrateAlone(stateUrl: string): Promise<void> {
   // The engine announces its migrations on stdout, which belongs to the command's own output (`--json`); its errors are thrown.
   const write = process.stdout.write.bind(process.stdout);
   process.stdout.write = () => true;
@@ -49,26 +71,35 @@ export async function migrateEngine(stateUrl: string): Promise<void> {
 /**
  * Adds an attempt of a run to the queue: what `write` writes (the run's row) and the engine's entry appear in one transaction, or neither does.
  * Any process may do that, with or without an orchestrator up.
- * @param write returns the number of the attempt: 1 for a new run, one more for each retry or promotion of a held one.
+ * @param write returns the number of the attempt: 1 for a new run, one more for each retry or promotion of a held one; null = none is due.
+ * @returns false when there was nothing to add.
  */
 export async function enqueueRun(
   stateUrl: string,
   state: State,
   runId: string,
-  write: (client: PoolClient) => Promise<number>,
-): Promise<void> {
+  write: (client: PoolClient) => Promise<number | null>,
+): Promise<boolean> {
   const dbos = await DBOSClient.create({
-    systemDatabaseUrl: stateUrl,
+    systemDatabaseUrl: named(stateUrl),
     applicationName,
     logger: silentLogger,
   });
   const client = await state.pool.connect();
   try {
     await client.query('begin');
-    const workflowID = workflowIdOf(runId, await write(client));
+    const attempt = await write(client);
+    if (attempt === null) {
+      await client.query('rollback');
+      return false;
+    }
+    const workflowID = workflowIdOf(runId, attempt);
     const options = { queueName, workflowName, workflowID, appVersion: applicationVersion };
-    await dbos.enqueueInTransaction(client, options, runId);
+    await dbos.enqueueInTransaction<RunWorkflow>(client, options, runId, attempt);
+    failpoint('enqueue.beforeCommit');
     await client.query('commit');
+    failpoint('enqueue.afterCommit');
+    return true;
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
     throw error;
@@ -88,10 +119,11 @@ export async function startEngine(options: {
   leadership: Leadership;
 }): Promise<Engine> {
   const { stateUrl, workflow, leadership } = options;
+  failpoint('orchestrator.locked');
   try {
     DBOS.setConfig({
       name: applicationName,
-      systemDatabaseUrl: stateUrl,
+      systemDatabaseUrl: named(stateUrl),
       executorID: executorId,
       applicationVersion,
       logger: silentLogger,

@@ -21,11 +21,11 @@ export interface LocalFleetOptions {
 export function localFleet(options: LocalFleetOptions): Fleet {
   return {
     kind: 'local',
-    start: async (id) => {
+    start: async (id, signal) => {
       const child = spawnWorker(options);
       createInterface({ input: child.stderr }).on('line', (line) => options.log(id, line));
       try {
-        const { url } = await readReadyLine(child, id);
+        const { url } = await readReadyLine(child, id, signal);
         return localWorker(id, url, child);
       } catch (error) {
         child.kill('SIGKILL');
@@ -55,8 +55,12 @@ function spawnWorker(options: LocalFleetOptions): WorkerProcess {
   });
 }
 
-/** A ready worker writes one line of JSON with its address. */
-async function readReadyLine(child: WorkerProcess, id: string): Promise<{ url: string }> {
+/** A ready worker writes one line of JSON with its address; other lines are what the user's configuration prints. */
+async function readReadyLine(
+  child: WorkerProcess,
+  id: string,
+  signal: AbortSignal,
+): Promise<{ url: string }> {
   const lines = createInterface({ input: child.stdout });
   return new Promise((resolve, reject) => {
     const fail = (what: string): void =>
@@ -67,12 +71,30 @@ async function readReadyLine(child: WorkerProcess, id: string): Promise<{ url: s
     );
     child.once('error', (error) => fail(`could not be started: ${error.message}`));
     child.once('exit', (code) => fail(`ended with status ${code ?? 'of a signal'} before it was ready`));
-    lines.once('line', (line) => {
+    lines.on('line', (line) => {
+      const url = readUrl(line);
+      if (url === null) return;
       clearTimeout(timer);
-      resolve(JSON.parse(line) as { url: string });
+      resolve({ url });
     });
     child.once('exit', () => clearTimeout(timer));
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    child.once('exit', () => signal.removeEventListener('abort', abort));
   });
+}
+
+function readUrl(line: string): string | null {
+  try {
+    const { url } = JSON.parse(line) as { url?: unknown };
+    return typeof url === 'string' ? url : null;
+  } catch {
+    return null;
+  }
 }
 
 function localWorker(id: string, url: string, child: WorkerProcess): FleetWorker {
@@ -83,9 +105,9 @@ function localWorker(id: string, url: string, child: WorkerProcess): FleetWorker
     url,
     pid: child.pid ?? null,
     isGone,
-    stop: async () => {
+    stop: async (how) => {
       if (isGone()) return;
-      child.kill('SIGTERM');
+      child.kill(how === 'at once' ? 'SIGKILL' : 'SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), workerStopMs);
       await exited;
       clearTimeout(timer);

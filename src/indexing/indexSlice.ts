@@ -1,7 +1,10 @@
 import type { MediaConfig } from '../config/types.js';
 import { FreshetError, messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
+import { pausepoint } from '../pausepoint.js';
+import { explainDatabaseFault, nameDatabase } from '../postgres/faults.js';
 import type { QualifiedName } from '../postgres/identifiers.js';
+import { runSessionName } from '../postgres/sessionNames.js';
 import type { SearchClient } from '../search/client.js';
 import { BulkWriter, type BulkLimits } from './bulkWriter.js';
 import { openReadSession, openRowSource, type RowSource } from './rowSource.js';
@@ -44,13 +47,27 @@ export function selectionOf(media: MediaConfig, table: QualifiedName, runId: str
 /**
  * Turns the rows of a slice into documents. Memory is flat: rows are streamed and a few bulk requests are under way.
  * Repeating it is harmless, also after it died half-way.
- * @throws REJECTS_OVER_LIMIT, BULK_REFUSED, BULK_RETRIES_EXCEEDED; the signal's reason when that ended it.
+ * @throws REJECTS_OVER_LIMIT, BULK_REFUSED, BULK_RETRIES_EXCEEDED, DATABASE_UNREACHABLE, SESSION_LOST; the signal's reason when that ended it.
  */
 export async function indexSlice(options: IndexSliceOptions): Promise<SliceCounts> {
-  const session = await openReadSession(options.apiUrl, 'freshet worker');
+  try {
+    return await readAndWrite(options);
+  } catch (error) {
+    nameDatabase(error, 'API database');
+    throw explainDatabaseFault(error);
+  }
+}
+
+async function readAndWrite(options: IndexSliceOptions): Promise<SliceCounts> {
+  const { runId } = options;
+  // A successor of the orchestrator ends it, and so does a cancellation: a backend notices only at its next row that its worker is gone.
+  const name = runId === null ? 'freshet worker' : runSessionName('freshet worker', runId);
+  const session = await openReadSession(options.apiUrl, name);
   try {
     const selection = selectionOf(options.media, options.table, options.runId);
-    return await pumpRows(await openRowSource(session, selection, options.slice), options);
+    const source = await openRowSource(session, selection, options.slice);
+    await pausepoint('worker.begun');
+    return await pumpRows(source, options);
   } finally {
     // While rows are still coming this cuts the connection, which ends the query.
     await session.end().catch(() => undefined);
@@ -74,9 +91,11 @@ async function pumpRows(source: RowSource, options: IndexSliceOptions): Promise<
       if (room !== undefined) await room;
     }
     failpoint('worker.rows');
+    await pausepoint('worker.rows');
     report();
   }
   await writer.close();
+  failpoint('worker.written');
   report();
   return checkCounts(countsOf(skips, writer, source));
 }

@@ -1,4 +1,5 @@
 import { FreshetError, messageOf } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import { findViolations } from './duplicates.js';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
 import { hasSqlState, runWithLockRetries } from './lockRetry.js';
@@ -10,12 +11,28 @@ import { loadingOptions, optionList } from './tempTable.js';
 import { withTempTable } from './tempTableBuild.js';
 import type { PlannedCheck, PlannedForeignKey, TempTablePlan } from './tempTablePlan.js';
 
-/** All CHECKs in one statement: one scan of the table, however many there are. */
-export function checksStatement(plan: TempTablePlan, checks: readonly PlannedCheck[]): string {
+/** All CHECKs in one statement, of which no row is looked at while the table is locked. */
+function addChecksStatement(plan: TempTablePlan, checks: readonly PlannedCheck[]): string {
   const clauses = checks.map(
-    ({ name, definition }) => `add constraint ${quoteIdentifier(name)} ${definition}`,
+    ({ name, definition, valid }) =>
+      `add constraint ${quoteIdentifier(name)} ${definition}${valid ? ' not valid' : ''}`,
   );
   return `alter table ${quoteQualified(plan.temp)} ${clauses.join(', ')}`;
+}
+
+/** Looks at the rows: one scan, however many CHECKs there are. Workers read the table meanwhile, for as long as the scan takes. */
+function validateChecksStatement(plan: TempTablePlan, checks: readonly PlannedCheck[]): string {
+  const clauses = checks.map(({ name }) => `validate constraint ${quoteIdentifier(name)}`);
+  return `alter table ${quoteQualified(plan.temp)} ${clauses.join(', ')}`;
+}
+
+/** All that gives a table these CHECKs. Pure. */
+export function checkStatements(plan: TempTablePlan, checks: readonly PlannedCheck[]): string[] {
+  const valid = checks.filter((check) => check.valid);
+  return [
+    ...(checks.length === 0 ? [] : [addChecksStatement(plan, checks)]),
+    ...(valid.length === 0 ? [] : [validateChecksStatement(plan, valid)]),
+  ];
 }
 
 /** The key of the temp table, NOT VALID: no row is looked at while the other table is locked. */
@@ -53,18 +70,21 @@ async function refusingViolations(
 }
 
 async function addChecks(session: Session, plan: TempTablePlan, oid: number): Promise<void> {
-  const present = new Set((await readChecks(session, oid)).map(({ name }) => name));
-  const missing = plan.items.filter((item) => item.kind === 'check').filter(({ name }) => !present.has(name));
-  if (missing.length === 0) return;
-  const names = missing.map(({ name }) => name).join(', ');
+  const present = new Map((await readChecks(session, oid)).map(({ name, valid }) => [name, valid]));
+  const planned = plan.items.filter((item) => item.kind === 'check');
+  const missing = planned.filter(({ name }) => !present.has(name));
+  if (missing.length > 0) await session.query(addChecksStatement(plan, missing));
+  const open = planned.filter(({ name, valid }) => valid && present.get(name) !== true);
+  if (open.length === 0) return;
+  const names = open.map(({ name }) => name).join(', ');
   const findRows = async (): Promise<string[]> => {
-    for (const check of missing) {
+    for (const check of open) {
       const rows = await findViolations(session, plan, check);
       if (rows.length > 0) return rows;
     }
     return [];
   };
-  await refusingViolations(plan, names, () => session.query(checksStatement(plan, missing)), findRows);
+  await refusingViolations(plan, names, () => session.query(validateChecksStatement(plan, open)), findRows);
 }
 
 async function addForeignKey(
@@ -81,6 +101,7 @@ async function addForeignKey(
   if (existing === undefined) {
     await runWithLockRetries(session, () => session.query(foreignKeyStatement(plan, key)), tables);
   }
+  failpoint('constraints.foreignKey');
   if (existing?.valid === true || !key.valid) return;
   const validate = `alter table ${quoteQualified(plan.temp)} validate constraint ${quoteIdentifier(key.name)}`;
   await refusingViolations(plan, key.name, () =>
@@ -119,9 +140,14 @@ function optionStatements(plan: TempTablePlan): string[] {
 export async function addConstraints(url: string, plan: TempTablePlan): Promise<void> {
   await withTempTable(url, plan, async (session, oid) => {
     await addChecks(session, plan, oid);
+    failpoint('constraints.checks');
     await addForeignKeys(session, plan, oid);
+    failpoint('constraints.foreignKeys');
     const grants = grantStatements(plan.temp, await readGrants(session, oid), plan.shape.grants);
     const statements = [...constraintComments(plan), ...optionStatements(plan), ...grants];
-    for (const statement of statements) await session.query(statement);
+    for (const statement of statements) {
+      await session.query(statement);
+      failpoint('constraints.statement');
+    }
   });
 }

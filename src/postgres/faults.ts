@@ -34,10 +34,14 @@ function isDatabaseError(error: Error): error is Error & { readonly code: string
   return typeof severity === 'string' && /^[0-9A-Z]{5}$/.test(String(code));
 }
 
+/** What the client library says of a connection that broke before the statement, or while it waited for the answer. It has no code. */
+const brokenClient =
+  /^(Connection terminated|Client has encountered a connection error|Client was closed and is not queryable)/;
+
 /** Connection exceptions and a server that ended the session; without a server's answer only what is known to come from a database. */
 function isSessionEnd(error: Error, isFromDatabase: boolean): boolean {
   const code = String((error as { code?: unknown }).code);
   if (isDatabaseError(error)) return code.startsWith('08') || code.startsWith('57P');
-  if (/^Connection terminated/.test(error.message)) return true;
+  if (brokenClient.test(error.message)) return true;
   return isFromDatabase && /^(ECONN|EPIPE|ETIMEDOUT)/.test(code);
 }

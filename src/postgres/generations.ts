@@ -1,38 +1,44 @@
 import { FreshetError, messageOf } from '../errors.js';
 import { quoteQualified } from './identifiers.js';
 import { hasSqlState, runWithLockRetries } from './lockRetry.js';
-import { deleteParts, ensureMarks, listParts, unmarkedRunId, type Part } from './marks.js';
-import { withSession, withTransaction, type Session } from './session.js';
-import type { IsRunOver } from './tempTable.js';
+import { deleteParts, unmarkedRunId, type Part } from './marks.js';
+import { withTransaction, type Session } from './session.js';
 
 export { listParts, type Part } from './marks.js';
 
-export interface DropOptions {
-  readonly media: string;
-  /** Previous tables (and kept orphans) of generations that stay. */
+export interface Needed {
+  /** Tables (and kept orphans) of generations that stay. */
   readonly keepOids: readonly number[];
-  /** Only what a run that is over made is dropped, and what was live before freshet. */
-  readonly isRunOver: IsRunOver;
+  /** Why what a run made stays; null = it may go. */
+  readonly whyRunKept: (runId: string) => string | null;
 }
 
-async function isDroppable(part: Part, { keepOids, isRunOver }: DropOptions): Promise<boolean> {
-  if (keepOids.includes(part.oid) || part.role === 'live') return false;
-  // The mark that the first promotion gave a table which no run of ours had made.
-  if (part.role === 'previous' && part.runId === unmarkedRunId) return true;
-  return isRunOver(part.runId);
+/** Why a marked table stays; null = nobody needs it. What was live before freshet belongs to no run. */
+export function whyTableKept(part: Part, { keepOids, whyRunKept }: Needed): string | null {
+  if (part.role === 'live') return 'it is live';
+  if (keepOids.includes(part.oid)) return 'it belongs to a generation that is kept';
+  if (part.role === 'previous' && part.runId === unmarkedRunId) return null;
+  return whyRunKept(part.runId);
 }
 
-/** All in one statement: keys among them do not stand in the way. Never CASCADE: what a user built on a table is not ours to drop. */
-async function dropParts(session: Session, parts: readonly Part[]): Promise<void> {
+/**
+ * Drops marked tables that nobody needs any more (`whyTableKept`), all in one statement: keys among them do not stand in the way. Never
+ * CASCADE: what a user built on a table is not ours to drop. TABLE_BUSY where somebody holds one for longer than `windowMs`, PREVIOUS_IN_USE
+ * where something else depends on one: nothing is dropped then.
+ */
+export async function dropParts(session: Session, parts: readonly Part[], windowMs: number): Promise<void> {
+  if (parts.length === 0) return;
   const relation = parts.map(({ name }) => `${name.schema}.${name.name}`).join(', ');
   const oids = parts.map(({ oid }) => oid);
+  if (parts.some(({ role }) => role === 'live'))
+    throw new Error(`a live table was to be dropped: ${relation}`);
   const drop = (): Promise<void> =>
     withTransaction(session, async () => {
       await session.query(`drop table ${parts.map(({ name }) => quoteQualified(name)).join(', ')}`);
       await deleteParts(session, oids);
     });
   try {
-    await runWithLockRetries(session, drop, { relation, oids });
+    await runWithLockRetries(session, drop, { relation, oids }, windowMs);
   } catch (error) {
     if (!hasSqlState(error, '2BP01')) throw error;
     throw new FreshetError(
@@ -42,35 +48,4 @@ async function dropParts(session: Session, parts: readonly Part[]): Promise<void
       { cause: error },
     );
   }
-}
-
-/** Drops the temp tables of a run that nobody goes on with. TABLE_BUSY where somebody holds one for too long. @returns what was dropped. */
-export async function dropCandidates(
-  apiUrl: string,
-  { media, runId }: { readonly media: string; readonly runId: string },
-): Promise<Part[]> {
-  return withSession(apiUrl, { applicationName: 'freshet drop', called: 'API database' }, async (session) => {
-    const candidates = (await listParts(session, media)).filter(
-      (part) => part.role === 'candidate' && part.runId === runId,
-    );
-    if (candidates.length > 0) await dropParts(session, candidates);
-    return candidates;
-  });
-}
-
-/**
- * Drops what no kept generation uses: only marked objects, previous ones and candidates of runs that are over, never a live one,
- * never CASCADE. TABLE_BUSY where somebody holds one for too long, PREVIOUS_IN_USE where something else depends on one.
- * @returns what was dropped.
- */
-export async function dropPrevious(apiUrl: string, options: DropOptions): Promise<Part[]> {
-  return withSession(apiUrl, { applicationName: 'freshet drop', called: 'API database' }, async (session) => {
-    await ensureMarks(session);
-    const dropped: Part[] = [];
-    for (const part of await listParts(session, options.media)) {
-      if (await isDroppable(part, options)) dropped.push(part);
-    }
-    if (dropped.length > 0) await dropParts(session, dropped);
-    return dropped;
-  });
 }

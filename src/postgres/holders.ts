@@ -14,16 +14,19 @@ export interface Holder {
   /** Of the process that executes the run now. */
   readonly host: string;
   readonly heldSince: Date;
+  /** How long ago, by the server's clock, the process that executes the run gave its last sign of life, ms. */
+  readonly silentMs: number;
 }
 
-export interface HolderRequest extends Omit<Holder, 'heldSince'> {
+export interface HolderRequest extends Omit<Holder, 'heldSince' | 'silentMs'> {
   /** Of this process' leadership; a later one replaces it. */
   readonly token: string;
   /** Rows of this state whose run is over are left by a process that died in between: they do not count. */
   readonly isRunOver: (runId: string) => Promise<boolean>;
 }
 
-const columns = `run_id as "runId", environment, media, state_id as "stateId", host, held_since as "heldSince"`;
+const columns = `run_id as "runId", environment, media, state_id as "stateId", host, held_since as "heldSince",
+  extract(epoch from clock_timestamp() - seen_at)::float8 * 1000 as "silentMs"`;
 
 /**
  * Takes the API database for a run (`ensureMarks` was called before); its own row again with the token of this process. Runs of the same
@@ -43,7 +46,7 @@ export async function tryHold(session: Session, request: HolderRequest): Promise
     }
     await session.query(
       `insert into freshet.holders (run_id, environment, media, state_id, host, token) values ($1, $2, $3, $4, $5, $6)
-       on conflict (run_id) do update set host = excluded.host, token = excluded.token`,
+       on conflict (run_id) do update set host = excluded.host, token = excluded.token, seen_at = clock_timestamp()`,
       [request.runId, request.environment, request.media, request.stateId, request.host, request.token],
     );
     return null;
@@ -53,6 +56,14 @@ export async function tryHold(session: Session, request: HolderRequest): Promise
 /** Belongs to the run's clean-up. Releasing what is not held is harmless. */
 export async function releaseHold(session: Session, runId: string): Promise<void> {
   await session.query('delete from freshet.holders where run_id = $1', [runId]);
+}
+
+/** The sign of life of the process that executes the run; another one may have taken it over, whose row it is then. */
+export async function markSeen(session: Session, runId: string, token: string): Promise<void> {
+  await session.query(
+    'update freshet.holders set seen_at = clock_timestamp() where run_id = $1 and token = $2',
+    [runId, token],
+  );
 }
 
 /** Who holds this API database; empty also where freshet has never been. */

@@ -1,4 +1,5 @@
 import { FreshetError } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import { buildSessionOf, withIndexLock } from './buildSessions.js';
 import { findDuplicates } from './duplicates.js';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
@@ -99,6 +100,7 @@ async function buildIndex(
   index: PlannedIndex,
 ): Promise<void> {
   const existing = await createOrFind(session, plan, oid, index);
+  if (index.unique) failpoint('keys.index');
   const constraint = existing?.constraint ? [] : keyConstraintStatements(plan, index);
   for (const statement of [...constraint, ...finishIndexStatements(plan, index)])
     await session.query(statement);
@@ -169,6 +171,7 @@ async function buildIndexes(
     const build = async (session: Session, index: PlannedIndex): Promise<void> => {
       await buildNamingDuplicates(session, plan, oid, index, options);
       done += 1;
+      failpoint(index.unique ? 'keys.key' : 'constraints.index');
       options.onIndexBuilt?.(index.liveName, done, indexes.length);
     };
     const connections = Math.max(1, Math.min(options.connections ?? 1, indexes.length));

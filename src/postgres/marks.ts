@@ -29,8 +29,8 @@ export const unmarkedRunId = 'unmarked';
  * the object. Only objects with a mark whose run is known to be over are ever dropped; live and previous are known from it even when the
  * state database is lost. `applied`: which identifiers of the deleted-media and sensitive-media tables a run has taken into account, so
  * that what API writers changed since is a difference of sets. `removed`: rows that left the table because API writers deleted them, until their documents are gone
- * too. `swaps`: one row per promotion, written in the swap transaction: a second try sees it and does nothing. `holders`: which run works on
- * this database.
+ * too. `swaps`: one row per promotion of tables, written in the swap transaction: a second try sees it and does nothing. `promotions`: one row
+ * per promotion that is complete, aliases included: which tables and indexes went live together. `holders`: which run works on this database.
  */
 const schemaStatements = `
 create schema if not exists freshet;
@@ -65,6 +65,15 @@ create table if not exists freshet.swaps (
   swapped_at timestamptz not null default clock_timestamp(),
   record jsonb not null
 );
+create table if not exists freshet.promotions (
+  run_id text primary key,
+  media text not null,
+  promoted_at timestamptz not null default clock_timestamp(),
+  tables jsonb not null,
+  main_index text not null,
+  filtered_index text not null,
+  gone_at timestamptz
+);
 create table if not exists freshet.holders (
   run_id text primary key,
   environment text not null,
@@ -72,7 +81,8 @@ create table if not exists freshet.holders (
   state_id text not null,
   host text not null,
   token text not null,
-  held_since timestamptz not null default now()
+  held_since timestamptz not null default now(),
+  seen_at timestamptz not null default clock_timestamp()
 );
 `;
 
@@ -105,13 +115,21 @@ function toPart({ schema, relname, ...part }: PartRow): Part {
   return { ...part, name: { schema, name: relname } };
 }
 
-/** The marks of a media type whose objects are there under the marked name. */
-export async function listParts(session: Session, media: string): Promise<Part[]> {
+/** The marks of a media type, or of all (null), whose objects are there under the marked name. */
+export async function listParts(session: Session, media: string | null): Promise<Part[]> {
   const { rows } = await session.query<PartRow>(
-    `select ${partColumns} ${existing} where p.media = $1 order by p.created_at, p.oid`,
+    `select ${partColumns} ${existing} where $1::text is null or p.media = $1 order by p.created_at, p.oid`,
     [media],
   );
   return rows.map(toPart);
+}
+
+/** Whether freshet has ever been in this API database; where it has not, none of its tables can be read. */
+export async function hasMarks(session: Session): Promise<boolean> {
+  const { rows } = await session.query<{ there: boolean }>(
+    `select to_regclass('freshet.promotions') is not null as there`,
+  );
+  return rows[0]?.there === true;
 }
 
 /** The mark of the object `oid`, or null where it has none that fits it. */
@@ -149,9 +167,23 @@ export async function deleteParts(session: Session, oids: readonly number[]): Pr
   await session.query('delete from freshet.parts where oid = any($1::oid[])', [oids]);
 }
 
-/** Forgets which deletions and sensitive marks a run took into account: what it made is gone. */
-export async function forgetRun(session: Session, runId: string): Promise<void> {
-  await ensureMarks(session);
-  await session.query('delete from freshet.applied where run_id = $1', [runId]);
-  await session.query('delete from freshet.removed where run_id = $1', [runId]);
+/** Forgets the marks of objects that somebody else has dropped. */
+export async function forgetVanished(session: Session): Promise<void> {
+  await session.query(
+    'delete from freshet.parts p where not exists (select from pg_class c where c.oid = p.oid)',
+  );
+}
+
+/** Runs of which is known which deletions and sensitive marks they took into account. */
+export async function listAppliedRuns(session: Session): Promise<string[]> {
+  const { rows } = await session.query<{ id: string }>(
+    'select distinct run_id as id from freshet.applied union select distinct run_id from freshet.removed',
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Forgets which deletions and sensitive marks runs took into account: what they made is gone. */
+export async function forgetRuns(session: Session, runIds: readonly string[]): Promise<void> {
+  await session.query('delete from freshet.applied where run_id = any($1::text[])', [runIds]);
+  await session.query('delete from freshet.removed where run_id = any($1::text[])', [runIds]);
 }

@@ -1,5 +1,5 @@
 import { FreshetError, messageOf } from '../errors.js';
-import { checksStatement, constraintComments } from './constraintBuild.js';
+import { checkStatements, constraintComments } from './constraintBuild.js';
 import { quoteIdentifier, quoteLiteral, quoteQualified } from './identifiers.js';
 import { createIndexStatement, finishIndexStatements, keyConstraintStatements } from './indexBuild.js';
 import { hasSqlState } from './lockRetry.js';
@@ -36,7 +36,7 @@ function rehearsalStatements(plan: TempTablePlan, addedColumns: Readonly<Record<
       ...keyConstraintStatements(plan, index),
       ...finishIndexStatements(plan, index),
     ]),
-    ...(checks.length === 0 ? [] : [checksStatement(plan, checks)]),
+    ...checkStatements(plan, checks),
     ...constraintComments({ ...plan, items }),
   ];
 }

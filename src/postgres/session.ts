@@ -1,8 +1,8 @@
 import pg from 'pg';
-import { connectTimeoutMs } from '../limits.js';
+import { connectTimeoutMs, sessionKeepaliveMs } from '../limits.js';
 import { FreshetError, messageOf } from '../errors.js';
 import { nameDatabase } from './faults.js';
-import { sessionName } from './sessionNames.js';
+import { sessionName, urlWithName } from './sessionNames.js';
 
 export type Session = pg.Client;
 
@@ -11,20 +11,23 @@ export interface SessionOptions {
   readonly applicationName: string;
   /** What the database is called in errors: `catalog`, `API database`, `state database`. Never the URL: it may hold a password. */
   readonly called: string;
+  /** Breaks the connection after this time, ms, whatever it does then: for a server that may be cut off. Default: it may work for ever. */
+  readonly limitMs?: number;
 }
 
 /**
  * Opens one session. Every statement has no time limit of the server's own (a default of one hour ended the predecessor's copies):
- * limits are set where a statement needs one. Names resolve in pg_catalog only, so that definitions come back fully qualified.
+ * limits are set where a statement needs one. A commit that was told outlives the server's crash: a lost swap would leave the new aliases
+ * before the old tables. Names resolve in pg_catalog only, so that definitions come back fully qualified.
  */
 export async function openSession(url: string, options: SessionOptions): Promise<Session> {
   const client = new pg.Client({
-    connectionString: url,
-    application_name: sessionName(options.applicationName),
-    connectionTimeoutMillis: connectTimeoutMs,
+    connectionString: urlWithName(url, sessionName(options.applicationName)),
+    connectionTimeoutMillis: Math.min(connectTimeoutMs, options.limitMs ?? connectTimeoutMs),
     keepAlive: true,
+    keepAliveInitialDelayMillis: sessionKeepaliveMs,
     options:
-      '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=0 -c search_path=pg_catalog',
+      '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=0 -c synchronous_commit=on -c search_path=pg_catalog',
   });
   // A broken connection also rejects the statement in flight; without a listener the process would end.
   client.on('error', () => undefined);
@@ -38,7 +41,17 @@ export async function openSession(url: string, options: SessionOptions): Promise
       { cause: error },
     );
   }
+  if (options.limitMs !== undefined) breakAfter(client, options.limitMs);
   return client;
+}
+
+/** A server that is cut off answers neither a statement nor a goodbye. */
+function breakAfter(client: Session, limitMs: number): void {
+  const timer = setTimeout(() => {
+    client.connection.stream.destroy(new Error(`no answer within ${limitMs} ms`));
+  }, limitMs);
+  timer.unref();
+  client.once('end', () => clearTimeout(timer));
 }
 
 /** Opens a session, runs `work`, closes the session whatever happens. */

@@ -23,6 +23,14 @@ export function sessionName(what: string): string {
   return runId === undefined || what.includes(runId) ? what : runSessionName(what, runId);
 }
 
+/** The URL with this name. One that the user's URL has would win over ours, and nobody would find the run's sessions by it. */
+export function urlWithName(url: string, name: string): string {
+  const [address = '', ...rest] = url.split('?');
+  const given = rest.join('?').split('&');
+  const kept = given.filter((parameter) => parameter !== '' && !parameter.startsWith('application_name='));
+  return `${address}?${[...kept, `application_name=${encodeURIComponent(name)}`].join('&')}`;
+}
+
 /** A name that Postgres would cut off could be another run's: a long run id is replaced by its digest. */
 export function runSessionName(what: string, runId: string): string {
   const name = `${what} ${runId} ${processToken}`;

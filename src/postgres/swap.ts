@@ -7,6 +7,7 @@ import {
   swapLocksTimeoutMs,
   swapStatementTimeoutMs,
 } from '../limits.js';
+import { pausepoint } from '../pausepoint.js';
 import { quoteIdentifier, quoteQualified } from './identifiers.js';
 import {
   describeBlocker,
@@ -298,6 +299,7 @@ async function swapLocked(
     JSON.stringify(record),
   ]);
   failpoint('swap.beforeCommit');
+  await pausepoint('swap.beforeCommit');
   return record;
 }
 
@@ -393,7 +395,10 @@ export async function validateForeignKeys(apiUrl: string, record: SwapRecord): P
     apiUrl,
     { applicationName: 'freshet validate', called: 'API database' },
     async (session) => {
-      for (const key of record.foreignKeys) if (key.validate) await validateForeignKey(session, key);
+      for (const key of record.foreignKeys.filter(({ validate }) => validate)) {
+        await validateForeignKey(session, key);
+        failpoint('promote.validated');
+      }
     },
   );
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FreshetError, messageOf } from '../errors.js';
+import { FreshetError } from '../errors.js';
 import { cancelPollMs } from '../limits.js';
 import { isCancelRequested } from '../state/runs.js';
 import type { State } from '../state/state.js';
@@ -7,36 +7,47 @@ import type { State } from '../state/state.js';
 export interface Cancellation {
   /** Aborted with RUN_CANCELLED. */
   readonly signal: AbortSignal;
-  stop(): void;
+  /** Ends the watch: when this resolves it does nothing more, so that the clean-up may open sessions of the run. */
+  stop(): Promise<void>;
 }
 
 /**
  * Looks for the request to cancel a run: a row in the state database, so that it outlives every process. A run's clean-up cannot be left to
- * the engine's own cancelling, which ends a workflow without it.
- * @param onCancelled what the signal cannot reach: called once, after it aborted.
+ * the engine's own cancelling, which ends a workflow without it. The first look is over when this resolves: a run that was cancelled while nobody
+ * executed it begins nothing.
+ * @param endSessions ends what the signal cannot reach. Called again and again until the watch is stopped, because a step may have been between
+ * two statements and open its next session only then.
  */
-export function watchCancellation(
+export async function watchCancellation(
   state: State,
   runId: string,
-  onCancelled: () => Promise<unknown>,
-): Cancellation {
+  endSessions: () => Promise<unknown>,
+): Promise<Cancellation> {
   const cancelled = new AbortController();
   const stopped = new AbortController();
+  // A state database that does not answer now answers at the next look.
+  const isRequested = (): Promise<boolean> => isCancelRequested(state, runId).catch(() => false);
+  const pause = (): Promise<unknown> =>
+    sleep(cancelPollMs, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
   const watch = async (): Promise<void> => {
+    while (!stopped.signal.aborted && !cancelled.signal.aborted) {
+      await pause();
+      if (await isRequested()) cancelled.abort(cancelledError(runId));
+    }
     while (!stopped.signal.aborted) {
-      await sleep(cancelPollMs, undefined, { signal: stopped.signal, ref: false });
-      // A state database that does not answer now answers at the next look.
-      const requested = await isCancelRequested(state, runId).catch(() => false);
-      if (!requested) continue;
-      cancelled.abort(cancelledError(runId));
-      await onCancelled();
-      return;
+      await endSessions().catch(() => undefined);
+      await pause();
     }
   };
-  watch().catch((error: unknown) => {
-    if (!stopped.signal.aborted) throw new Error(`the watch for cancellations ended: ${messageOf(error)}`);
-  });
-  return { signal: cancelled.signal, stop: () => stopped.abort() };
+  if (await isRequested()) cancelled.abort(cancelledError(runId));
+  const watching = watch();
+  return {
+    signal: cancelled.signal,
+    stop: () => {
+      stopped.abort();
+      return watching;
+    },
+  };
 }
 
 export function cancelledError(runId: string): FreshetError {

@@ -1,13 +1,19 @@
-import type { PoolClient } from 'pg';
+import type { ClientBase, PoolClient } from 'pg';
 import { enqueueRun } from '../engine/engine.js';
 import { FreshetError } from '../errors.js';
-import { listPhases, resetPhases, type Phase } from '../state/phases.js';
-import { forgetIndexed } from '../state/slices.js';
+import { listPhases, resetPhases, resetPhasesFrom, type Phase } from '../state/phases.js';
 import { beginAttempt, findRun, findLaterRun, requestCancel, type Run } from '../state/runs.js';
+import { findObstacle } from '../state/leases.js';
+import { forgetRejects } from '../state/slices.js';
 import { isOver, type RunState } from '../state/words.js';
+import { assertNotPaused } from './assertNotPaused.js';
 import type { Services } from './context.js';
-import { firstPhaseAfterHold, phasesOfEveryAttempt } from './phases.js';
+import { firstPhaseAfterHold, phasesOfEveryAttempt, phasesOfRetry } from './phases.js';
+import { redoFrom } from './redo.js';
 import { findActive } from './startRun.js';
+import { environmentBusy } from './steps/waitForLease.js';
+
+type Queryable = Pick<ClientBase, 'query'>;
 
 /** What an operator does to a run that there is: cancel, retry, promote. Each is refused with a reason before anything is written. */
 
@@ -23,50 +29,61 @@ export async function requireRun({ state }: Services, id: string): Promise<Run> 
  * NOT_CANCELLABLE once the promotion has begun, or when the run is over.
  */
 export async function cancelRun(services: Services, id: string): Promise<Run> {
-  const run = await requireRun(services, id);
-  if (run.state === 'held') await wakeToCancel(services, run);
-  else if (!(await requestCancel(services.state, run.id))) throw await notCancellable(services, run);
-  return requireRun(services, run.id);
+  for (;;) {
+    const run = await requireRun(services, id);
+    const isAsked =
+      run.state === 'held' ? await wakeToCancel(services, run) : await requestCancel(services.state, id);
+    if (isAsked) return requireRun(services, id);
+    // Anything else was about to change when it was looked at (held, or promoted from there).
+    if (isOver(run.state) || run.promotionBeganAt !== null) throw notCancellable(run);
+  }
 }
 
-async function notCancellable(services: Services, { id }: Run): Promise<FreshetError> {
-  const run = await requireRun(services, id);
-  const reason = isOver(run.state)
-    ? `it is over (${run.state})`
+function notCancellable({ id, state }: Run): FreshetError {
+  const reason = isOver(state)
+    ? `it is over (${state})`
     : 'its promotion has begun, and what is half live must become live';
   return new FreshetError('NOT_CANCELLABLE', `Run ${id} cannot be cancelled: ${reason}.`, { run: id });
 }
 
 /** Nobody executes a held run: another attempt does, whose first look finds the request. */
-async function wakeToCancel(services: Services, run: Run): Promise<void> {
-  await enqueueAttempt(services, run, ['held'], async (client) => {
-    await resetPhases(client, run.id, { always: phasesOfEveryAttempt, from: null });
+async function wakeToCancel(services: Services, run: Run): Promise<boolean> {
+  return enqueueAttempt(services, run, ['held'], async (client) => {
+    await resetPhases(client, run.id, phasesOfEveryAttempt);
     await client.query('update freshet.runs set cancel_requested_at = now() where id = $1', [run.id]);
   });
 }
 
 /**
  * Goes on with a run that failed or was refused: phases that are done are kept, from `fromPhase` on they are done again (null = from the one that
- * failed). NOT_RETRYABLE where nothing is left to go on with.
+ * failed). NOT_RETRYABLE where nothing is left to go on with; USAGE where the run has no such phase.
  */
 export async function retryRun(services: Services, id: string, fromPhase: string | null): Promise<Run> {
   const run = await requireRun(services, id);
-  await assertRetryable(services, run);
   const phases = await listPhases(services.state, run.id);
   const from = assertPhase(run, phases, fromPhase);
-  await enqueueAttempt(services, run, ['failed', 'refused'], async (client) => {
-    await resetPhases(client, run.id, { always: phasesOfEveryAttempt, from });
-    await forgetIndexed(client, run.id, from);
+  await assertRetryable(services.state.pool, run);
+  const isEnqueued = await enqueueAttempt(services, run, ['failed', 'refused'], async (client) => {
+    await assertNotPaused(client, run.definition);
+    await assertNoLaterRun(client, run);
+    await resetPhases(client, run.id, phasesOfRetry(run));
+    if (from !== null) await redoFrom(client, run.id, from);
+    await forgetRejects(client, run.id);
   });
+  if (!isEnqueued) throw notRetryable(run, 'another command was faster');
   return requireRun(services, run.id);
 }
 
-async function assertRetryable(services: Services, run: Run): Promise<void> {
+async function assertRetryable(queryable: Queryable, run: Run): Promise<void> {
   if (run.state !== 'failed' && run.state !== 'refused') {
     const state = isOver(run.state) ? run.state : `not over (${run.state})`;
     throw notRetryable(run, `it is ${state}`);
   }
-  const later = await findLaterRun(services.state, run);
+  await assertNoLaterRun(queryable, run);
+}
+
+async function assertNoLaterRun(queryable: Queryable, run: Run): Promise<void> {
+  const later = await findLaterRun(queryable, run);
   if (later === null) return;
   throw notRetryable(
     run,
@@ -87,10 +104,10 @@ function assertPhase(run: Run, phases: readonly Phase[], name: string | null): s
     throw notRetryable(run, `${name} comes after ${open.name}, which is not done`);
   }
   const promotion = phases.find((phase) => phase.name === 'promote');
-  if (promotion?.startedAt != null && wanted.ordinal < promotion.ordinal) {
+  if (run.promotionBeganAt !== null && promotion !== undefined && wanted.ordinal < promotion.ordinal) {
     throw notRetryable(
       run,
-      `its promotion has begun, so only that can be gone on with (--from-step promote)`,
+      'its promotion has begun, so only that can be gone on with (leave --from-step out)',
     );
   }
   return name;
@@ -100,34 +117,52 @@ function notRetryable({ id }: Run, reason: string): FreshetError {
   return new FreshetError('NOT_RETRYABLE', `Run ${id} cannot be retried: ${reason}.`, { run: id });
 }
 
-/** Lets a held run go on: what API writers changed meanwhile is applied, everything is verified again, then it is promoted. */
-export async function promoteRun(services: Services, id: string): Promise<Run> {
+/**
+ * Lets a held run go on: what API writers changed meanwhile is applied, everything is verified again, then it is promoted. Where that does not
+ * come about it is held again. Refused at once with NOT_HELD, or with ENVIRONMENT_BUSY while another run holds the environment: a promotion by
+ * command does not wait.
+ * @param anyTime also outside of the promotion windows.
+ */
+export async function promoteRun(services: Services, id: string, anyTime: boolean): Promise<Run> {
   const run = await requireRun(services, id);
-  if (run.state !== 'held') {
-    throw new FreshetError('NOT_HELD', `Run ${run.id} is ${run.state}, not held.`, { run: run.id });
-  }
-  await enqueueAttempt(services, run, ['held'], async (client) => {
-    await resetPhases(client, run.id, { always: phasesOfEveryAttempt, from: firstPhaseAfterHold });
-    await client.query(`update freshet.runs set parameters = parameters || '{"hold": false}' where id = $1`, [
+  if (run.state !== 'held') throw notHeld(run);
+  await assertNotPaused(services.state.pool, run.definition);
+  await assertEnvironmentFree(services, run);
+  const isEnqueued = await enqueueAttempt(services, run, ['held'], async (client) => {
+    await assertNotPaused(client, run.definition);
+    await resetPhases(client, run.id, phasesOfEveryAttempt);
+    await resetPhasesFrom(client, run.id, firstPhaseAfterHold);
+    await client.query('update freshet.runs set parameters = parameters || $2 where id = $1', [
       run.id,
+      { released: true, anyTime },
     ]);
   });
+  if (!isEnqueued) throw notHeld(await requireRun(services, run.id));
   return requireRun(services, run.id);
 }
 
-/** The run's row, its phases and the engine's entry change together. Another command may have been faster: it is refused then. */
+async function assertEnvironmentFree({ state }: Services, run: Run): Promise<void> {
+  const { allowConcurrent } = run.parameters;
+  const holder = await findObstacle(state.pool, { ...run, allowConcurrent });
+  if (holder !== null) throw environmentBusy(run.environment, holder);
+}
+
+function notHeld({ id, state }: Run): FreshetError {
+  return new FreshetError('NOT_HELD', `Run ${id} is ${state}, not held.`, { run: id });
+}
+
+/** The run's row, its phases and the engine's entry change together. @returns false when another command was faster. */
 async function enqueueAttempt(
   services: Services,
   run: Run,
   from: readonly RunState[],
   write: (client: PoolClient) => Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
   const { stateUrl } = await services.resolve(run.environment);
   try {
-    await enqueueRun(stateUrl, services.state, run.id, async (client) => {
+    return await enqueueRun(stateUrl, services.state, run.id, async (client) => {
       const attempt = await beginAttempt(client, run, from);
-      if (attempt === null) throw notRetryable(run, 'another command was faster');
-      await write(client);
+      if (attempt !== null) await write(client);
       return attempt;
     });
   } catch (error) {

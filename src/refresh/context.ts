@@ -6,6 +6,7 @@ import { endRunSessions } from '../postgres/runSessions.js';
 import { openSession, withSession, type Session } from '../postgres/session.js';
 import { openSearchClient, type SearchClient } from '../search/client.js';
 import { watchCancellation } from './cancellation.js';
+import { signHold } from './holdSign.js';
 import { isRunOver, type Run } from '../state/runs.js';
 import { recordEvent, type EventLevel } from '../state/records.js';
 import type { State } from '../state/state.js';
@@ -33,6 +34,8 @@ export interface RunContext extends Services {
   readonly search: SearchClient;
   /** Aborted with RUN_CANCELLED when the run is cancelled; what a step has begun must end within seconds then. */
   readonly cancelled: AbortSignal;
+  /** Belongs before the run's clean-up, whose sessions would be ended too while the run counts as cancelled. */
+  stopWatching(): Promise<void>;
   readonly leadership: Leadership;
   event(level: EventLevel, kind: string, message: string, details?: Record<string, unknown>): Promise<void>;
   /** Whether what a run left in the API database or the cluster may be removed: only of runs that this state knows as over. */
@@ -54,7 +57,7 @@ export async function openRunContext(
   const session = { applicationName: 'freshet run', called: 'API database' };
   const api = { url: environment.apiUrl, called: 'API database' };
   const catalog = { url: environment.catalogUrl, called: 'catalog' };
-  const cancellation = watchCancellation(services.state, run.id, () =>
+  const cancellation = await watchCancellation(services.state, run.id, () =>
     // A statement under way (an index build) notices a closed connection only at its end.
     Promise.allSettled([api, catalog].map((database) => endRunSessions(database, run.id, 'all'))),
   );
@@ -62,6 +65,7 @@ export async function openRunContext(
     beforeWrite: () => leadership.assertHeld(),
     signal: cancellation.signal,
   });
+  const stopSigning = signHold(environment.apiUrl, run.id, leadership.token);
   return {
     ...services,
     run,
@@ -70,6 +74,7 @@ export async function openRunContext(
     search,
     leadership,
     cancelled: cancellation.signal,
+    stopWatching: () => cancellation.stop(),
     event: (level, kind, message, details) =>
       recordEvent(services.state, {
         runId: run.id,
@@ -82,7 +87,8 @@ export async function openRunContext(
     withApi: (work) => withSession(environment.apiUrl, session, work),
     openApi: () => openSession(environment.apiUrl, session),
     close: async () => {
-      cancellation.stop();
+      stopSigning();
+      await cancellation.stop();
       await search.close();
     },
   };

@@ -6,15 +6,16 @@ import { parseQualifiedName, tempTableOf } from '../postgres/identifiers.js';
 import { withSession, type Session } from '../postgres/session.js';
 import { readUnsupported } from '../postgres/shape/refusals.js';
 import { openSearchClient, type SearchClient } from '../search/client.js';
-import { checkAliases, checkCluster, checkDisks, readMarkedIndexes } from './doctor/cluster.js';
+import { checkAliases, checkCluster, checkDisks } from './doctor/cluster.js';
 import { checkEmbeddedParts } from './doctor/embedded.js';
 import { checkTerms } from './doctor/terms.js';
 import { attempt, ok, orOk, problem, type Finding } from './doctor/finding.js';
 import {
-  judgeIndexes,
-  judgeTempTables,
+  judgeLeftovers,
+  judgeUnmarked,
+  listUnmarkedTempTables,
   readKnownState,
-  readTempTables,
+  rulesOf,
   type KnownState,
 } from './doctor/leftovers.js';
 import { readRelation, type RelationFacts } from './doctor/relations.js';
@@ -33,6 +34,9 @@ import {
   judgeIdentifierTable,
   judgeUpstream,
 } from './doctor/tables.js';
+import { findInApi, findSessions } from './sweep/apiDatabase.js';
+import type { SweepRules } from './sweep/rules.js';
+import { findInSearch } from './sweep/searchCluster.js';
 
 export type { Finding } from './doctor/finding.js';
 
@@ -47,7 +51,8 @@ export interface DoctorUrls {
 interface Target {
   readonly catalog: ServerFacts | null;
   readonly api: ServerFacts | null;
-  readonly state: KnownState | null;
+  readonly stateId: string | null;
+  readonly rules: SweepRules;
   readonly upstream: ReadonlyMap<string, RelationFacts | null>;
 }
 
@@ -69,15 +74,17 @@ export async function runDoctor(
   );
   const catalog = await examineCatalog(urls.catalogUrl, media);
   const state = await examineState(urls.stateUrl);
-  const api = await examineApi(urls.apiUrl, media, { ...catalog, state: state.known });
-  const search = await examineSearch(urls.searchUrls, media, state.known);
+  const rules = rulesOf(environment, state.known);
+  const stateId = state.known?.stateId ?? null;
+  const api = await examineApi(urls.apiUrl, media, { ...catalog, stateId, rules });
+  const search = await examineSearch(urls.searchUrls, media, { rules, halfPromoted: api.halfPromoted });
   const terms = await attempt('sensitive terms', () => checkTerms(environment, env));
   return [
     ...embedded,
     ...notLookedAt(urls),
     ...catalog.findings,
     ...state.findings,
-    ...api,
+    ...api.findings,
     ...search,
     ...terms,
   ];
@@ -144,10 +151,11 @@ async function examineState(url: string | null) {
 async function examineApi(
   url: string | null,
   media: readonly MediaConfig[],
-  { catalog, upstream, state }: Omit<Target, 'api'>,
-): Promise<Finding[]> {
-  if (url === null) return [];
-  return examine(url, 'API database', async (session, server) => {
+  { catalog, upstream, stateId, rules }: Omit<Target, 'api'>,
+) {
+  const seen: { halfPromoted: ReadonlySet<string> | null } = { halfPromoted: null };
+  if (url === null) return { findings: [], halfPromoted: null };
+  const findings = await examine(url, 'API database', async (session, server) => {
     const tables = await eachMapping(media, (mapping, one) =>
       examineLiveTable(session, mapping, one, upstream.get(mapping.upstream) ?? null),
     );
@@ -156,14 +164,18 @@ async function examineApi(
       others.push(...judgeIdentifierTable(relation, await readRelation(session, relation)));
     }
     const wanted = new Set(mappingsOf(media).map(({ downstream }) => tempNameOf(downstream)));
+    const left = await findInApi(session, rules, stateId);
+    seen.halfPromoted = left.halfPromoted;
     return [
       ...judgeTarget('API database', server),
       ...(catalog === null ? [] : judgeSameDatabase(catalog, server)),
       ...tables,
       ...others,
-      ...judgeTempTables(await readTempTables(session), wanted, state),
+      ...judgeUnmarked(await listUnmarkedTempTables(session), wanted),
+      ...judgeLeftovers([...left.tables, ...left.holders, ...(await findSessions(session, rules))], rules),
     ];
   });
+  return { findings, halfPromoted: seen.halfPromoted };
 }
 
 async function examineLiveTable(
@@ -199,17 +211,22 @@ async function examineIds(session: Session, table: RelationFacts, idColumn: stri
   });
 }
 
+interface SearchTarget {
+  readonly rules: SweepRules;
+  readonly halfPromoted: ReadonlySet<string> | null;
+}
+
 async function examineSearch(
   urls: readonly string[],
   media: readonly MediaConfig[],
-  state: KnownState | null,
+  target: SearchTarget,
 ): Promise<Finding[]> {
   if (urls.length === 0) return [];
   const client = openSearchClient(urls);
   try {
     return await attempt('search cluster', async () => {
       const cluster = await checkCluster(client);
-      return [...cluster, ...(await examineIndexes(client, media, state))];
+      return [...cluster, ...(await examineIndexes(client, media, target))];
     });
   } finally {
     await client.close();
@@ -219,14 +236,15 @@ async function examineSearch(
 async function examineIndexes(
   client: SearchClient,
   media: readonly MediaConfig[],
-  state: KnownState | null,
+  { rules, halfPromoted }: SearchTarget,
 ): Promise<Finding[]> {
   const aliases = media.flatMap(({ index }) => [index.alias, index.filteredAlias]);
   const usable = await Promise.all(media.map((one) => checkAliases(client, one)));
   const disks = await attempt('search disks', () => checkDisks(client, aliases));
-  const leftovers = await attempt('leftovers', async () =>
-    judgeIndexes(await readMarkedIndexes(client, media), (alias) => aliases.includes(alias), state),
-  );
+  const leftovers = await attempt('leftovers', async () => {
+    const found = await findInSearch(client, rules, media, halfPromoted);
+    return judgeLeftovers([...found.tasks, ...found.indexes, ...found.aliases], rules);
+  });
   return [...usable.flat(), ...disks, ...leftovers];
 }
 

@@ -1,5 +1,4 @@
 import pRetry from 'p-retry';
-import { runStep } from '../engine/engine.js';
 import type { Leadership } from '../engine/leadership.js';
 import { FreshetError, policyOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
@@ -7,21 +6,37 @@ import { promoteAttemptsMax, stepAttemptsMax } from '../limits.js';
 import { endRunSessions } from '../postgres/runSessions.js';
 import { asRun } from '../postgres/sessionNames.js';
 import { endRun, findRun, holdRun, type Run, type RunError } from '../state/runs.js';
-import type { RunState } from '../state/words.js';
+import type { State } from '../state/state.js';
+import { isOver, type RunState } from '../state/words.js';
+import { cancelledError } from './cancellation.js';
 import { openRunContext, type RunContext, type Services } from './context.js';
 import { rebuildFilteredIndex } from './filteredIndex.js';
+import { isHeldAgain } from './heldAgain.js';
 import { holdTarget, releaseTarget, targetHeld } from './holdTarget.js';
 import { describeError } from './phase.js';
 import { refresh, type Outcome } from './refresh.js';
 import { undo } from './undo.js';
 
 /** A state database that restarts must not leave a run without an end: it would hold the environment. */
-export const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000 };
+const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000 };
 
-/** Executes one attempt of a run to its end: the workflow that the engine starts, and starts again after a crash. */
-export async function executeRun(services: Services, leadership: Leadership, runId: string): Promise<void> {
+/** A database that restarts is back within a minute or two; another run must not wait for one that is down. */
+const releaseRetries = { retries: stepAttemptsMax - 1, minTimeout: 1000, maxTimeout: 30_000 };
+
+/**
+ * Executes one attempt of a run to its end: the workflow that the engine starts, and starts again after a crash. A crash between the run's end and
+ * the engine's note of it makes the engine start an attempt that is over, perhaps beside the next one: nothing is left to do then.
+ * @param attempt absent where a release without attempts had added the run: its first.
+ */
+export async function executeRun(
+  services: Services,
+  leadership: Leadership,
+  runId: string,
+  attempt = 1,
+): Promise<void> {
   const run = await findRun(services.state, runId);
   if (run === null) throw new Error(`no run ${runId} in the state database`);
+  if (run.attempt !== attempt || isOver(run.state) || run.state === 'held') return;
   const context = await openOrFail(services, run, leadership);
   if (context === null) return;
   try {
@@ -36,14 +51,22 @@ async function openOrFail(services: Services, run: Run, leadership: Leadership):
   try {
     return await openRunContext(services, run, leadership);
   } catch (error) {
-    await runStep('end', () =>
-      pRetry(() => endRun(services.state, run.id, 'failed', describeError(error)), endRetries),
-    );
+    await endWithoutContext(services.state, run, error);
     return null;
   }
 }
 
-/** Runs the flow to its end, whatever it is, and frees the environment. */
+/** Ends a run of which nothing can be removed here: the sweeper does it. */
+export async function endWithoutContext(state: State, run: Run, error: unknown): Promise<void> {
+  const failure = describeError(error, run.id);
+  const ended = await pRetry(() => endRun(state, run, 'failed', failure), endRetries);
+  if (!ended) await pRetry(() => endRun(state, run, 'cancelled', failure), endRetries);
+}
+
+/**
+ * Runs the flow to its end, whatever it is, and frees the environment. The end is no step of the engine: a resumed attempt may come to it without
+ * having come to the steps that its journal has (cancelled, target held by another state), and the engine would refuse it there. It may run twice.
+ */
 async function runToEnd(context: RunContext): Promise<void> {
   let failure: RunError | null = null;
   let outcome: Outcome = 'succeeded';
@@ -51,17 +74,26 @@ async function runToEnd(context: RunContext): Promise<void> {
     await takeOver(context);
     outcome = await (context.run.flow === 'refresh' ? refresh(context) : rebuildFilteredIndex(context));
   } catch (error) {
-    failure = describeError(error);
+    failure = describeError(error, context.run.id);
   }
-  await runStep('end', () =>
-    failure === null && outcome === 'held' ? hold(context) : end(context, failure),
-  );
+  await context.stopWatching();
+  const failed = failure;
+  const isHeld =
+    failed === null ? outcome === 'held' : await pRetry(() => isHeldAgain(context, failed), endRetries);
+  await (isHeld ? hold(context, failure) : end(context, failure));
 }
 
 /** The candidate stays for `freshet promote`; others may have the environment meanwhile. */
-async function hold(context: RunContext): Promise<void> {
-  await pRetry(() => releaseTarget(context), endRetries);
-  await pRetry(() => holdRun(context.state, context.run.id), endRetries);
+async function hold(context: RunContext, failure: RunError | null): Promise<void> {
+  const { run, state } = context;
+  failpoint('hold.before');
+  if (failure === null) await context.event('info', 'run.held', 'held before its promotion');
+  else await context.event('warning', 'run.held', `not promoted, held again: ${failure.message}`);
+  await release(context);
+  failpoint('hold.released');
+  const held = await pRetry(() => holdRun(state, run, failure), endRetries);
+  failpoint('hold.after');
+  if (!held) await end(context, describeCancelled(context));
 }
 
 /** Freed only when everything of the run has ended and its clean-up is done; a failure of the clean-up is told, and the sweeper does the rest. */
@@ -74,10 +106,21 @@ async function end(context: RunContext, failure: RunError | null): Promise<void>
     await tellFailure(context, 'not removed yet', undo(context, failure.code));
   }
   failpoint('end.undone');
-  await tellFailure(context, 'the API database is not released yet', releaseTarget(context));
+  await release(context);
   failpoint('end.released');
-  await pRetry(() => endRun(state, run.id, ended, failure), endRetries);
+  const isEnded = await pRetry(() => endRun(state, run, ended, failure), endRetries);
   failpoint('end.after');
+  // Cancelled while it failed.
+  if (!isEnded) await end(context, describeCancelled(context));
+}
+
+function release(context: RunContext): Promise<void> {
+  const released = pRetry(() => releaseTarget(context), releaseRetries);
+  return tellFailure(context, 'the API database is not released yet', released);
+}
+
+function describeCancelled({ run }: RunContext): RunError {
+  return describeError(cancelledError(run.id), run.id);
 }
 
 function stateAfter(failure: RunError | null): RunState {
@@ -109,6 +152,7 @@ async function takeOver(context: RunContext): Promise<void> {
     async () => {
       await endRunSessions({ url: environment.catalogUrl, called: 'catalog' }, run.id, 'others');
       await endRunSessions({ url: environment.apiUrl, called: 'API database' }, run.id, 'others');
+      failpoint('takeover.sessions');
       const holder = await holdTarget(context);
       if (holder !== null) throw targetHeld(context, holder);
     },

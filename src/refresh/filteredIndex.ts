@@ -1,6 +1,6 @@
 import type { RunContext } from './context.js';
 import { runPhase } from './phase.js';
-import { afterPromotion, type Outcome } from './refresh.js';
+import { afterPromotion, beforePromotion, type Outcome } from './refresh.js';
 import { skipCopy } from './steps/copyData.js';
 import { createFilteredIndex } from './steps/createIndexes.js';
 import { populateFiltered } from './steps/populateFiltered.js';
@@ -20,7 +20,9 @@ export async function rebuildFilteredIndex(context: RunContext): Promise<Outcome
   const filtered = await runPhase(context, 'filtered-index', populateFiltered);
   await runPhase(context, 'serving', prepareServing);
   await runPhase(context, 'reconcile', reconcileWriters);
-  await runPhase(context, 'verify', verifyFiltered({ filtered }));
+  const gate = verifyFiltered({ filtered });
+  await runPhase(context, 'verify', gate);
+  await beforePromotion(context, gate);
   await runPhase(context, 'promote', promoteFiltered);
   await afterPromotion(context);
   return 'succeeded';

@@ -1,42 +1,95 @@
-import { moveAliases } from '../search/aliases.js';
-import { readIndex } from '../search/index.js';
-import { listGenerations, recordPromotion } from '../state/generations.js';
-import { isRunOver } from '../state/runs.js';
-import type { RunContext } from './context.js';
+import type { RefreshDefinition } from '../config/types.js';
+import type { Leadership } from '../engine/leadership.js';
+import { recordServed } from '../postgres/promotions.js';
+import type { SwapRecord } from '../postgres/swapRecord.js';
+import { readAlias, readIndex } from '../search/index.js';
+import { listGenerations, recordCandidate, recordPromotion, type Generation } from '../state/generations.js';
+import { findRun, type Run } from '../state/runs.js';
+import { isOver } from '../state/words.js';
+import { openRunContext, type RunContext, type Services } from './context.js';
+import { indexNamesOf } from './indexNames.js';
+import { completePromotion } from './steps/promote.js';
 
 /**
- * Finishes a promotion that ended between tables and aliases (its run gave up, see PROMOTION_INCOMPLETE): the newest swap's own indexes become
- * the live ones, before anything else is done and before anything is swept.
+ * Finishes a promotion that ended between tables and aliases, whose run gave up (PROMOTION_INCOMPLETE): the swap's own indexes become the live
+ * ones, and everything is done that follows.
+ * @returns false where there is nothing to finish: the run is not over and does it itself, or its indexes are gone.
  */
-export async function finishPromotion(context: RunContext): Promise<void> {
-  const { state, run, search, definition } = context;
-  const swapped = await readNewestSwap(context);
-  if (swapped === null || swapped === run.id || !(await isRunOver(state, swapped))) return;
-  const generations = await listGenerations(state, run.environment, run.media);
-  const generation = generations.find((one) => one.runId === swapped && one.state === 'candidate');
-  if (generation === undefined) return;
-  const { mainIndex, filteredIndex } = generation;
-  const found = [await readIndex(search, mainIndex), await readIndex(search, filteredIndex)];
-  if (found.includes(null)) return;
-  const { alias, filteredAlias } = definition.media.index;
-  await moveAliases(search, [
-    { alias, to: mainIndex, from: null },
-    { alias: filteredAlias, to: filteredIndex, from: null },
-  ]);
-  await recordPromotion(state, swapped);
-  await context.event('warning', 'promotion.finished', `the aliases of run ${swapped} follow its tables now`);
+export async function finishSwap(
+  services: Services,
+  leadership: Leadership,
+  record: SwapRecord,
+): Promise<boolean> {
+  const run = await findRun(services.state, record.runId);
+  if (run === null || !isOver(run.state)) return false;
+  const known = await listGenerations(services.state, run.environment, run.media);
+  if (known.some((one) => one.runId === run.id && one.promotedAt !== null)) return false;
+  return withContext(services, leadership, run, async (context) => {
+    const { main, filtered } = indexNamesOf(context);
+    for (const name of [main, filtered]) {
+      if ((await readIndex(context.search, name))?.mark?.runId !== run.id) return false;
+    }
+    await recordCandidate(context.state, {
+      environment: run.environment,
+      media: run.media,
+      runId: run.id,
+      tables: Object.fromEntries(record.tables.map((table) => [table.live.name, table.liveOid])),
+      mainIndex: main,
+      filteredIndex: filtered,
+    });
+    await completePromotion(context, record, 0);
+    await context.event(
+      'warning',
+      'promotion.finished',
+      `the aliases of ${run.media} follow the tables of this run now`,
+    );
+    return true;
+  });
 }
 
-async function readNewestSwap(context: RunContext): Promise<string | null> {
-  return context.withApi(async (session) => {
-    const { rows: table } = await session.query<{ there: boolean }>(
-      `select to_regclass('freshet.swaps') is not null as there`,
-    );
-    if (table[0]?.there !== true) return null;
-    const { rows } = await session.query<{ run: string }>(
-      'select run_id as run from freshet.swaps where media = $1 order by swapped_at desc limit 1',
-      [context.run.media],
-    );
-    return rows[0]?.run ?? null;
-  });
+/** A run without a swap that gave up when its aliases were moved and nobody had noted it yet: what is live is known to be live. */
+export async function finishAliasMove(
+  services: Services,
+  leadership: Leadership,
+  { environment, media }: RefreshDefinition,
+): Promise<void> {
+  const generations = await listGenerations(services.state, environment.name, media.name);
+  for (const generation of generations.filter(({ state }) => state === 'candidate')) {
+    const run = await findRun(services.state, generation.runId);
+    if (run?.promotionBeganAt == null || !isOver(run.state) || !run.parameters.skipCopyData) continue;
+    await withContext(services, leadership, run, (context) => noteAliasMove(context, generation));
+  }
+}
+
+async function noteAliasMove(context: RunContext, generation: Generation): Promise<void> {
+  const { definition, search, run } = context;
+  const { alias, filteredAlias } = definition.media.index;
+  const main = await readAlias(search, alias);
+  const filtered = await readAlias(search, filteredAlias);
+  if (main.join() !== generation.mainIndex || filtered.join() !== generation.filteredIndex) return;
+  const { runId, media, tables, mainIndex, filteredIndex } = generation;
+  await context.withApi((session) =>
+    recordServed(session, { runId, media, tables, mainIndex, filteredIndex }),
+  );
+  await recordPromotion(context.state, run.id);
+  await context.event(
+    'warning',
+    'promotion.finished',
+    `the aliases of ${run.media} are those of this run, as is known now`,
+  );
+}
+
+/** A context of a run that is over. */
+async function withContext<T>(
+  services: Services,
+  leadership: Leadership,
+  run: Run,
+  work: (context: RunContext) => Promise<T>,
+): Promise<T> {
+  const context = await openRunContext(services, run, leadership);
+  try {
+    return await work(context);
+  } finally {
+    await context.close();
+  }
 }

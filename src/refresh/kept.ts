@@ -1,26 +1,34 @@
+import { FreshetError } from '../errors.js';
+import { diffTables } from '../postgres/finishTempTable.js';
 import { listParts } from '../postgres/marks.js';
-import { readSwap } from '../postgres/swap.js';
 import { readIndex } from '../search/index.js';
-import { listPhases, resetPhases } from '../state/phases.js';
-import { forgetIndexed } from '../state/slices.js';
+import { listPhases } from '../state/phases.js';
 import type { RunContext } from './context.js';
 import { indexNamesOf } from './indexNames.js';
 import type { PhaseName } from './phases.js';
+import { redoFrom } from './redo.js';
+import { planTables, tablesOf } from './tables.js';
 
 /**
  * Another attempt goes on with what earlier ones left, unless it is gone (swept, dropped by hand): then it is made anew, and everything that was
- * made of it.
+ * made of it. Not so the candidate of a held run, which somebody has looked at: CANDIDATE_LOST. Finished tables that are not what the live
+ * ones are by now could only be refused later: SHAPE_DIFFERS.
  */
 export async function checkKept(context: RunContext): Promise<void> {
   const { run } = context;
   if (run.attempt === 1) return;
   const from = await findLost(context);
-  if (from === null) return;
+  if (from === null) return assertShapesKept(context);
+  if (run.parameters.released === true) {
+    throw new FreshetError(
+      'CANDIDATE_LOST',
+      `What run ${run.id} held is gone: ${from} would have to be done again.`,
+    );
+  }
   const client = await context.state.pool.connect();
   try {
     await client.query('begin');
-    await resetPhases(client, run.id, { always: [], from });
-    await forgetIndexed(client, run.id, from);
+    await redoFrom(client, run.id, from);
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
@@ -35,23 +43,45 @@ export async function checkKept(context: RunContext): Promise<void> {
   );
 }
 
-/** The first phase whose result is gone; null where everything is there, or live already. */
+/** The first phase whose result is gone; null where everything is there. */
 async function findLost(context: RunContext): Promise<PhaseName | null> {
-  const { state, run, search } = context;
+  const { state, run } = context;
   const phases = await listPhases(state, run.id);
   const isDone = (name: PhaseName): boolean =>
     phases.some((phase) => phase.name === name && phase.state === 'done');
-  // Once the tables are swapped there is no temp table any more, and nothing to make anew.
-  if ((await context.withApi((session) => readSwap(session, run.id))) !== null) return null;
   const copies = run.flow === 'refresh' && !run.parameters.skipCopyData;
   if (copies && isDone('copy') && !(await hasTables(context))) return 'copy';
   if (!isDone('create-indexes')) return null;
   const names = indexNamesOf(context);
-  const wanted = run.flow === 'refresh' ? [names.main, names.filtered] : [names.filtered];
-  for (const name of wanted) {
-    if ((await readIndex(search, name))?.mark?.runId !== run.id) return 'create-indexes';
-  }
-  return null;
+  if (run.flow === 'refresh' && !(await hasIndex(context, names.main))) return 'create-indexes';
+  // The main index is kept: the filtered one is made of it.
+  return (await hasIndex(context, names.filtered)) ? null : 'filtered-index';
+}
+
+async function hasIndex({ search, run }: RunContext, name: string): Promise<boolean> {
+  return (await readIndex(search, name))?.mark?.runId === run.id;
+}
+
+async function assertShapesKept(context: RunContext): Promise<void> {
+  const { run, state, definition } = context;
+  if (run.flow !== 'refresh' || run.parameters.skipCopyData) return;
+  const phases = await listPhases(state, run.id);
+  if (!phases.some((phase) => phase.name === 'constraints' && phase.state === 'done')) return;
+  const differences = await context.withApi(async (session) => {
+    const plans = await planTables(session, context);
+    const found: string[] = [];
+    for (const [index, mapping] of tablesOf(definition.media).entries()) {
+      const plan = plans[index];
+      if (plan === undefined) continue;
+      found.push(...(await diffTables(session, plan.live, plan.temp, Object.keys(mapping.addedColumns))));
+    }
+    return found;
+  });
+  if (differences.length === 0) return;
+  throw new FreshetError(
+    'SHAPE_DIFFERS',
+    `The live tables of ${run.media} have changed since run ${run.id} copied for them: ${differences.join('; ')}.`,
+  );
 }
 
 async function hasTables(context: RunContext): Promise<boolean> {

@@ -1,12 +1,14 @@
 import pRetry from 'p-retry';
 import { runStep } from '../engine/engine.js';
 import { failpoint } from '../failpoints.js';
-import { errorKinds, FreshetError, messageOf, type ErrorDetails } from '../errors.js';
+import { errorKinds, FreshetError, messageOf, type ErrorCode, type ErrorDetails } from '../errors.js';
 import { progressWriteMs, promoteAttemptsMax, stepAttemptsMax } from '../limits.js';
+import { pausepoint } from '../pausepoint.js';
 import { explainDatabaseFault } from '../postgres/faults.js';
 import { findPhaseResult, finishPhase, setProgress, startPhase } from '../state/phases.js';
 import type { RunError } from '../state/runs.js';
 import type { RunContext } from './context.js';
+import { mayPass, persistently } from './passingFaults.js';
 import type { PhaseName } from './phases.js';
 
 /** Tells how far a step is; written to the state at most every `progressWriteMs`, whatever the step's pace. */
@@ -26,10 +28,13 @@ const phaseOf = Symbol.for('freshet.phase');
 export function runPhase<T extends object>(context: RunContext, name: PhaseName, step: Step<T>): Promise<T> {
   return runStep(name, async () => {
     const { state, run } = context;
-    const recorded = await findPhaseResult(state, run.id, name);
+    const recorded = await persistently(() => findPhaseResult(state, run.id, name));
     if (recorded !== null) return recorded as T;
-    await startPhase(state, run.id, name);
+    await persistently(() => startPhase(state, run.id, name));
     failpoint(`${name}.before`);
+    await pausepoint(`${name}.before`);
+    const begunAt = performance.now();
+    const isRepeated = (error: Error): boolean => mayPass(name, error, performance.now() - begunAt);
     const progress = throttleProgress(context, name);
     try {
       const result = await pRetry(() => explained(attempt(context, step, progress.report)), {
@@ -38,18 +43,20 @@ export function runPhase<T extends object>(context: RunContext, name: PhaseName,
         maxTimeout: 30_000,
         randomize: true,
         signal: context.cancelled,
-        shouldRetry: ({ error }) => mayPass(name, error),
-        onFailedAttempt: ({ error, retriesLeft }) => noteAttempt(context, name, error, retriesLeft),
+        shouldRetry: ({ error }) => isRepeated(error),
+        onFailedAttempt: async ({ error, retriesLeft }) => {
+          if (retriesLeft > 0 && isRepeated(error)) await noteAttempt(context, name, error);
+        },
       });
       failpoint(`${name}.after`);
       await progress.flush();
-      await finishPhase(state, run.id, name, 'done', result);
+      await persistently(() => finishPhase(state, run.id, name, 'done', result));
       failpoint(`${name}.recorded`);
       return result;
     } catch (error) {
       if (context.closing.aborted) return await abandoned();
       await progress.flush();
-      await finishPhase(state, run.id, name, 'failed', { error: messageOf(error) });
+      await persistently(() => finishPhase(state, run.id, name, 'failed', { error: messageOf(error) }));
       throw namePhase(error, name);
     }
   });
@@ -72,13 +79,6 @@ function attemptsOf(name: string): number {
   return name === 'promote' ? promoteAttemptsMax : stepAttemptsMax;
 }
 
-/** Before anything was done, a server that does not answer is the operator's to see at once; later it is probably restarting. */
-function mayPass(name: string, error: Error): boolean {
-  if (!(error instanceof FreshetError)) return false;
-  const isUnreachable = error.code === 'DATABASE_UNREACHABLE' || error.code === 'SEARCH_UNREACHABLE';
-  return error.policy === 'retry' || (isUnreachable && name !== 'wait' && name !== 'preflight');
-}
-
 /** What a step throws, as an error that an operator can act on. */
 async function explained<T>(work: Promise<T>): Promise<T> {
   try {
@@ -98,13 +98,7 @@ export async function skipPhase(context: RunContext, name: PhaseName): Promise<v
   await finishPhase(context.state, context.run.id, name, 'skipped', null);
 }
 
-async function noteAttempt(
-  context: RunContext,
-  name: string,
-  error: Error,
-  retriesLeft: number,
-): Promise<void> {
-  if (retriesLeft === 0 || !mayPass(name, error)) return;
+async function noteAttempt(context: RunContext, name: string, error: Error): Promise<void> {
   await context.event('warning', 'phase.retried', `${name} is tried again: ${error.message}`);
 }
 
@@ -114,29 +108,29 @@ function namePhase(error: unknown, name: string): Error {
   return named;
 }
 
-/** Describes an error for the operator; also one that the engine stored and gave back without its class. */
-export function describeError(thrown: unknown): RunError {
+/**
+ * Describes an error for the operator; also one that the engine stored and gave back without its class.
+ * @param runId of the run that it ends: the remedy names the command that goes on with it.
+ */
+export function describeError(thrown: unknown, runId?: string): RunError {
   const error = explainDatabaseFault(thrown);
-  const known = error as {
-    code?: unknown;
-    details?: ErrorDetails;
-    phase?: string;
-    policy?: string;
-    message?: string;
-  };
+  const known = error as { details?: ErrorDetails; phase?: string };
   const phase = known.phase ?? null;
   const message = messageOf(error);
-  const ours =
-    error instanceof FreshetError
-      ? error
-      : typeof known.code === 'string' && Object.hasOwn(errorKinds, known.code) && known.details !== undefined
-        ? restoreError(known.code, message, known.details)
-        : new FreshetError('INTERNAL', message);
-  return { code: ours.code, message, remedy: ours.remedy, phase, details: ours.details };
+  const code = codeOf(error);
+  const details = {
+    ...(runId === undefined ? {} : { run: runId }),
+    ...(code === 'INTERNAL' ? {} : known.details),
+  };
+  const { remedy } = new FreshetError(code, message, details);
+  return { code, message, remedy, phase, details };
 }
 
-function restoreError(code: string, message: string, details: ErrorDetails): FreshetError {
-  return new FreshetError(code as FreshetError['code'], message, details);
+function codeOf(error: unknown): ErrorCode {
+  if (error instanceof FreshetError) return error.code;
+  const { code, details } = error as { code?: unknown; details?: ErrorDetails };
+  const isStored = typeof code === 'string' && Object.hasOwn(errorKinds, code) && details !== undefined;
+  return isStored ? (code as ErrorCode) : 'INTERNAL';
 }
 
 interface ThrottledProgress {

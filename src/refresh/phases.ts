@@ -1,3 +1,6 @@
+import type { PromotionSettings } from '../config/types.js';
+import type { Run } from '../state/runs.js';
+
 /** The phases of a data refresh, in the order of their start. */
 export const refreshPhases = [
   'wait',
@@ -12,13 +15,17 @@ export const refreshPhases = [
   'serving',
   'reconcile',
   'verify',
+  'show-candidate',
+  'window',
+  'before-hooks',
   'promote',
+  'after-hooks',
   'clean-up',
   'count-after',
 ] as const;
 
 /** The phases of the filtered-index flow. */
-export const filteredIndexPhases = [
+const filteredIndexPhases = [
   'wait',
   'preflight',
   'applied-sets',
@@ -27,7 +34,10 @@ export const filteredIndexPhases = [
   'serving',
   'reconcile',
   'verify',
+  'window',
+  'before-hooks',
   'promote',
+  'after-hooks',
   'clean-up',
   'count-after',
 ] as const;
@@ -39,3 +49,28 @@ export const phasesOfEveryAttempt = ['wait', 'preflight'] as const satisfies rea
 
 /** What the promotion of a held run does again: hours may have passed since it was verified. */
 export const firstPhaseAfterHold = 'reconcile' satisfies PhaseName;
+
+/** A retry may come a day later: what writers did since, the gate, window and hooks, unless something of the run may be live already. */
+export function phasesOfRetry({ promotionBeganAt }: Pick<Run, 'promotionBeganAt'>): readonly PhaseName[] {
+  return promotionBeganAt === null
+    ? [...phasesOfEveryAttempt, 'reconcile', 'verify', 'window', 'before-hooks']
+    : phasesOfEveryAttempt;
+}
+
+/** What is done again when a candidate has waited long for its window. */
+export const phasesAfterWait = ['reconcile', 'verify', 'window'] as const satisfies readonly PhaseName[];
+
+/** The phases that a new run is listed with: those that everybody has, and those that it was asked for or that are configured. */
+export function plannedPhases(
+  flow: Run['flow'],
+  { hold, promotion }: { readonly hold: boolean; readonly promotion: PromotionSettings },
+): readonly PhaseName[] {
+  const isPlanned: Partial<Record<PhaseName, boolean>> = {
+    'show-candidate': hold,
+    window: promotion.windows.length > 0,
+    'before-hooks': promotion.before.length > 0,
+    'after-hooks': promotion.after.length > 0,
+  };
+  const phases = flow === 'refresh' ? refreshPhases : filteredIndexPhases;
+  return phases.filter((name) => isPlanned[name] ?? true);
+}

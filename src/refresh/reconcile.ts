@@ -43,7 +43,11 @@ export interface ReconcileScope {
   readonly rows: 'own' | 'live' | 'untouched';
   /** The run's own indexes. */
   readonly indexes: readonly string[];
+  /** The phase that it belongs to. */
+  readonly phase: ReconcilingPhase;
 }
+
+type ReconcilingPhase = 'reconcile' | 'promote';
 
 /**
  * Applies what API writers changed since the run took their tables into account, pass by pass until one finds nothing: what they do during a
@@ -72,10 +76,10 @@ async function reconcileOnce(
   if (scope.rows === 'own') await deleteFromAdditional(context);
   const fresh = await context.withApi((session) => listFreshDeletions(session, target));
   const rowsDeleted = await deleteRows(context, target, scope, fresh);
-  failpoint('reconcile.rows');
-  const deleted = await deleteRemoved(context, target, fresh, scope.indexes);
-  failpoint('reconcile.deleted');
-  const updated = await applyMarks(context, target, scope.indexes);
+  failpoint(`${scope.phase}.rows`);
+  const deleted = await deleteRemoved(context, target, fresh, scope);
+  failpoint(`${scope.phase}.deleted`);
+  const updated = await applyMarks(context, target, scope);
   total.rowsDeleted += rowsDeleted;
   total.documentsDeleted += deleted.documents;
   total.documentsUpdated += updated.documents;
@@ -148,7 +152,7 @@ async function deleteRemoved(
   context: RunContext,
   target: ReconcileTarget,
   fresh: readonly string[],
-  indexes: readonly string[],
+  { indexes, phase }: ReconcileScope,
 ): Promise<{ documents: number; removed: number }> {
   const removed = await context.withApi((session) => listRemoved(session, context.run.id));
   const ids = new Set(removed.map(String));
@@ -157,7 +161,7 @@ async function deleteRemoved(
     for (const id of await findIdsByKeyword(context.search, index, 'identifier', fresh)) ids.add(id);
   }
   for (const index of ids.size > 0 ? indexes : []) await deleteDocuments(context.search, index, [...ids]);
-  failpoint('reconcile.documents');
+  failpoint(`${phase}.documents`);
   await context.withApi((session) =>
     withTransaction(session, async () => {
       await forgetRemoved(session, context.run.id, removed);
@@ -171,12 +175,12 @@ async function deleteRemoved(
 async function applyMarks(
   context: RunContext,
   target: ReconcileTarget,
-  indexes: readonly string[],
+  { indexes, phase }: ReconcileScope,
 ): Promise<{ documents: number; changes: number }> {
   const changes = await context.withApi((session) => listMarkChanges(session, target));
   if (changes.length === 0) return { documents: 0, changes: 0 };
   await writeMarks(context, target, changes, indexes);
-  failpoint('reconcile.marks');
+  failpoint(`${phase}.marks`);
   await context.withApi((session) =>
     withTransaction(session, () => recordMarkChanges(session, target, changes)),
   );

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { PoolClient } from 'pg';
 import { filteredIndexId, recordLimitOf } from '../config/definitions.js';
 import type { RefreshDefinition } from '../config/types.js';
 import { enqueueRun } from '../engine/engine.js';
@@ -8,8 +9,9 @@ import { openSearchClient } from '../search/client.js';
 import { assertSuffix } from '../search/names.js';
 import { planPhases } from '../state/phases.js';
 import { insertRun, listUnfinishedRuns, type RunParameters } from '../state/runs.js';
+import { assertNotPaused } from './assertNotPaused.js';
 import type { Services } from './context.js';
-import { filteredIndexPhases, refreshPhases } from './phases.js';
+import { plannedPhases } from './phases.js';
 
 /** What a caller may ask of a refresh; what is left out has the definition's default. */
 export interface RefreshRequest {
@@ -22,17 +24,25 @@ export interface RefreshRequest {
   readonly hold?: boolean | undefined;
 }
 
-/** Adds a refresh to the queue. Bad parameters are refused before anything is written. @returns the run's id. */
+/** What else is written in the transaction that adds the run, after it; what it throws undoes all of it. */
+type Within = (client: PoolClient, runId: string) => Promise<void>;
+
+/**
+ * Adds a refresh to the queue. Bad parameters, a definition that is paused (DEFINITION_PAUSED) or has an active run (ALREADY_RUNNING) are
+ * refused before anything is written. @returns the run's id.
+ */
 export async function startRefresh(
   services: Services,
   definition: RefreshDefinition,
   request: RefreshRequest,
+  within?: Within,
 ): Promise<string> {
+  await assertNotPaused(services.state.pool, definition.id);
   const indexSuffix = request.indexSuffix ?? newSuffix();
   assertSuffix(indexSuffix, [definition.media.index.alias]);
   const recordLimit =
     request.recordLimit === undefined ? recordLimitOf(services.config, definition) : request.recordLimit;
-  return addRun(services, definition, 'refresh', {
+  const parameters: RunParameters = {
     indexSuffix,
     skipCopyData: request.skipCopyData ?? false,
     allowConcurrent: request.allowConcurrent ?? false,
@@ -40,7 +50,8 @@ export async function startRefresh(
     originSuffix: null,
     destinationSuffix: null,
     hold: request.hold ?? false,
-  });
+  };
+  return addRun(services, definition, 'refresh', parameters, within);
 }
 
 /** Adds a rebuild of the filtered index to the queue. @returns the run's id. */
@@ -49,6 +60,7 @@ export async function startFilteredIndex(
   definition: RefreshDefinition,
   request: { originSuffix?: string | undefined; destinationSuffix?: string | undefined },
 ): Promise<string> {
+  await assertNotPaused(services.state.pool, filteredIndexId(definition));
   const { alias } = definition.media.index;
   const destinationSuffix = request.destinationSuffix ?? newSuffix();
   assertSuffix(destinationSuffix, [alias]);
@@ -97,6 +109,7 @@ async function addRun(
   definition: RefreshDefinition,
   flow: 'refresh' | 'filtered-index',
   parameters: RunParameters,
+  within: Within = () => Promise.resolve(),
 ): Promise<string> {
   const { state } = services;
   const id = randomUUID();
@@ -106,11 +119,15 @@ async function addRun(
   const media = definition.media.name;
   try {
     await enqueueRun(stateUrl, state, id, async (client) => {
+      await assertNotPaused(client, name);
       await insertRun(client, { id, definition: name, environment, media, flow, parameters });
-      await planPhases(client, id, flow === 'refresh' ? refreshPhases : filteredIndexPhases);
+      const { promotion } = definition.environment;
+      await planPhases(client, id, plannedPhases(flow, { hold: parameters.hold ?? false, promotion }));
+      await within(client, id);
       return 1;
     });
   } catch (error) {
+    if (error instanceof FreshetError) throw error;
     throw (await findActive(services, environment, name)) ?? error;
   }
   return id;

@@ -6,10 +6,11 @@ import type { RunContext } from './context.js';
 export async function readTerms({
   definition,
   env,
-}: Pick<RunContext, 'definition' | 'env'>): Promise<TermList> {
+  cancelled: signal,
+}: Pick<RunContext, 'definition' | 'env' | 'cancelled'>): Promise<TermList> {
   const configured = definition.environment.sensitiveTerms;
   if (configured === null) return new TermList([]);
   const keyPath = `environments.${definition.environment.name}.sensitiveTerms.from`;
   const from = await resolveSecret(configured.from, env, keyPath);
-  return loadTerms({ from, allowEmpty: configured.allowEmpty });
+  return loadTerms({ from, allowEmpty: configured.allowEmpty, signal });
 }

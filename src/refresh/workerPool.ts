@@ -1,102 +1,138 @@
-import pRetry from 'p-retry';
-import { FreshetError, messageOf } from '../errors.js';
-import { sliceAttemptsMax, workerPollMs, workerStartsMax } from '../limits.js';
+import { FreshetError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import type { Fleet, FleetWorker } from '../fleet/fleet.js';
+import type { FleetWorker } from '../fleet/fleet.js';
 import {
-  readHealth,
   readTask,
   startTask,
+  WorkerHindered,
   WorkerLost,
   type TaskRequest,
   type TaskStatus,
 } from '../fleet/workerClient.js';
+import {
+  bulkRetryBudgetMs,
+  hindrancesMax,
+  sliceAttemptsMax,
+  sliceHinderedMs,
+  sliceRetryFirstMs,
+  sliceRetryLongestMs,
+  workerPollMs,
+  workerStalledAloneMs,
+  workerStalledMs,
+} from '../limits.js';
 import { pause } from '../pause.js';
-import { recordRejects, type EventLevel } from '../state/records.js';
+import { recordRejects } from '../state/records.js';
 import { claimSlice, completeSlice, releaseSlice, sumSlices, type Slice } from '../state/slices.js';
-import type { State } from '../state/state.js';
-import { listWorkers, requestWorker, workerGone, workerReady } from '../state/workers.js';
+import { Headway } from './headway.js';
+import { PoolWorkers, type PoolWorkersOptions } from './poolWorkers.js';
 
-export interface PoolOptions {
-  readonly state: State;
-  readonly runId: string;
-  readonly fleet: Fleet;
+export interface PoolLimits {
+  readonly stalledMs: number;
+  readonly stalledAloneMs: number;
+  readonly hinderedMs: number;
+}
+
+const defaultLimits: PoolLimits = {
+  stalledMs: workerStalledMs,
+  stalledAloneMs: workerStalledAloneMs,
+  hinderedMs: sliceHinderedMs,
+};
+
+export interface PoolOptions extends PoolWorkersOptions {
   readonly workers: number;
-  readonly model: string;
   /** Rejected documents that the whole run may have. */
   readonly rejectsMax: number;
   /** The part of a task's request that is the same for every slice. */
   readonly task: Pick<TaskRequest, 'model_name' | 'table_name' | 'target_index' | 'require_alias' | 'run_id'>;
-  /** Ends everything: tasks are left, workers end. */
-  readonly signal: AbortSignal;
   readonly onProgress: (rowsRead: number) => void;
-  readonly event: (level: EventLevel, kind: string, message: string) => Promise<void>;
+  readonly limits?: Partial<PoolLimits>;
 }
 
 /**
- * Lets workers take slices from the run's pool until all are done. A slow worker keeps only its one slice; a worker that is lost gives its
- * slice back and is replaced alone. Ends all workers, whatever happens.
+ * Lets workers take slices from the run's pool until all are done. A slow worker keeps only its one slice; a worker that is lost (dead, silent,
+ * without headway) gives its slice back and is replaced alone. Where a worker's database or cluster does not answer, the slice is tried again
+ * for a while. Ends all workers, whatever happens.
  */
 export async function indexSlices(options: PoolOptions): Promise<void> {
-  const pool = new WorkerPool(options, await readEarlier(options));
+  const { rejected } = await sumSlices(options.state, options.runId);
+  const pool = new WorkerPool(options, await PoolWorkers.open(options), rejected);
   const loops = Array.from({ length: options.workers }, (_, index) => pool.work(index + 1));
   const outcomes = await Promise.allSettled(loops);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
 }
 
-/** What earlier tries of this reindex left: their workers ended with their orchestrator, what they settled on holds. */
-interface Earlier {
-  readonly documentDigest: string | null;
-  readonly workers: number;
-  readonly rejected: number;
+/** Times in a row that a worker did not reach its database or cluster, and since when (`performance.now()`). */
+interface Trouble {
+  readonly times: number;
+  readonly since: number;
 }
 
-async function readEarlier({ state, runId }: PoolOptions): Promise<Earlier> {
-  const workers = await listWorkers(state, runId);
-  for (const { id } of workers) await workerGone(state, runId, id);
-  const { rejected } = await sumSlices(state, runId);
-  const documentDigest = workers.find((worker) => worker.documentDigest !== null)?.documentDigest ?? null;
-  return { documentDigest, workers: workers.length, rejected };
+const noTrouble: Trouble = { times: 0, since: 0 };
+
+function retryWaitMs({ times }: Trouble): number {
+  return Math.min(sliceRetryFirstMs * 2 ** (times - 1), sliceRetryLongestMs);
 }
+
+/** What became of a worker's try at a slice: done (or left, because the run has failed), or the slice is back in the pool. */
+type Outcome = 'done' | 'lost' | Trouble;
 
 class WorkerPool {
   private failure: unknown = null;
-  private documentDigest: string | null;
-  private started: number;
+  private readonly limits: PoolLimits;
+  private readonly headway = new Headway();
   /** Rows that running tasks have read so far, by worker. */
   private readonly running = new Map<string, number>();
   private doneRows = 0;
-  private rejected: number;
+  /** Slice → workers that were lost over it since this pool began. */
+  private readonly losses = new Map<number, number>();
+  /** The run was told that slices wait for a server. */
+  private toldHindrance = false;
 
   constructor(
     private readonly options: PoolOptions,
-    earlier: Earlier,
+    private readonly workers: PoolWorkers,
+    private rejected: number,
   ) {
-    this.documentDigest = earlier.documentDigest;
-    this.started = earlier.workers;
-    this.rejected = earlier.rejected;
+    this.limits = { ...defaultLimits, ...options.limits };
   }
 
-  /** One worker's life and those of its replacements. */
+  /** The workers of one place, one after the other. */
   async work(place: number): Promise<void> {
-    let worker: FleetWorker | null = null;
     try {
-      for (;;) {
-        if (worker === null || worker.isGone()) worker = await this.replaceWorker(place, worker);
-        if (worker === null) return;
-        const slice = await this.nextSlice(worker.id);
-        if (slice === null) return;
-        if (!(await this.indexSlice(worker, slice))) {
-          await this.endWorker(worker);
-          worker = null;
-        }
-      }
+      while (await this.workWith(place)) continue;
     } catch (error) {
       this.failure ??= error;
       throw error;
+    }
+  }
+
+  /** One worker's life. @returns whether another one is needed in its place. */
+  private async workWith(place: number): Promise<boolean> {
+    const worker = await this.workers.start(place, () => this.failure === null);
+    if (worker === null) return false;
+    let isLost = false;
+    try {
+      isLost = await this.takeSlices(worker);
+      return isLost;
     } finally {
-      if (worker !== null) await this.endWorker(worker);
+      await this.workers.end(worker, isLost);
+    }
+  }
+
+  /** @returns true when the worker is lost, false when nothing is left to do. */
+  private async takeSlices(worker: FleetWorker): Promise<boolean> {
+    failpoint('reindex.ready');
+    let trouble: Trouble = noTrouble;
+    for (;;) {
+      if (worker.isGone()) return true;
+      const slice = await this.nextSlice(worker.id);
+      if (slice === null) return false;
+      failpoint('reindex.claimed');
+      const outcome = await this.indexSlice(worker, slice, trouble);
+      if (outcome === 'lost') return true;
+      trouble = outcome === 'done' ? noTrouble : outcome;
+      if (trouble.times > 0) await pause(retryWaitMs(trouble), this.options.signal);
     }
   }
 
@@ -114,115 +150,100 @@ class WorkerPool {
     return null;
   }
 
-  /** A worker that does not start is replaced alone, some times; null when the run has failed meanwhile. */
-  private async replaceWorker(place: number, gone: FleetWorker | null): Promise<FleetWorker | null> {
-    if (gone !== null) await this.endWorker(gone);
-    return pRetry(async () => (this.failure === null ? this.startWorker(place) : null), {
-      retries: workerStartsMax - 1,
-      minTimeout: 500,
-      maxTimeout: 10_000,
-      signal: this.options.signal,
-      shouldRetry: ({ error }) => isStartFault(error),
-      onFailedAttempt: async ({ error, retriesLeft }) => {
-        if (retriesLeft > 0 && isStartFault(error)) {
-          await this.options.event('warning', 'worker.lost', `a worker did not start: ${error.message}`);
-        }
-      },
-    });
-  }
-
-  private async startWorker(place: number): Promise<FleetWorker> {
-    const { state, runId, fleet } = this.options;
-    this.started += 1;
-    const id = `${place}.${this.started}`;
-    await requestWorker(state, runId, id, fleet.kind);
-    failpoint('reindex.requested');
-    let worker: FleetWorker | null = null;
-    try {
-      worker = await fleet.start(id);
-      await this.welcome(worker);
-      return worker;
-    } catch (error) {
-      if (worker !== null) await worker.stop();
-      await workerGone(state, runId, id);
-      throw error;
-    }
-  }
-
-  /** All workers of a run build the same documents, also those of a resumed run's other release. */
-  private async welcome(worker: FleetWorker): Promise<void> {
-    const { state, runId, model } = this.options;
-    const health = await readHealth(worker.url);
-    const documentDigest = health.documentDigests[model] ?? '';
-    this.documentDigest ??= documentDigest;
-    if (documentDigest !== this.documentDigest) {
-      throw new FreshetError(
-        'WORKERS_DIFFER',
-        `Worker ${worker.id} builds other documents than the run's first worker (version ${health.version}).`,
-      );
-    }
-    const { url, pid } = worker;
-    await workerReady(state, runId, worker.id, { url, pid, version: health.version, documentDigest });
-  }
-
-  private async endWorker(worker: FleetWorker): Promise<void> {
-    await worker.stop();
-    await workerGone(this.options.state, this.options.runId, worker.id);
-  }
-
-  /** @returns false when the worker was lost: its slice is back in the pool. */
-  private async indexSlice(worker: FleetWorker, slice: Slice): Promise<boolean> {
-    const { state, runId, event } = this.options;
+  private async indexSlice(worker: FleetWorker, slice: Slice, trouble: Trouble): Promise<Outcome> {
+    const { state, runId } = this.options;
     try {
       const status = await this.runTask(worker, slice);
-      if (status === null) {
-        await releaseSlice(state, runId, slice);
-        return true;
-      }
-      await this.settle(slice, status);
-      return true;
+      if (status === null) await releaseSlice(state, runId, slice);
+      else await this.settle(worker, slice, status);
+      return 'done';
     } catch (error) {
       await releaseSlice(state, runId, slice);
-      if (!(error instanceof WorkerLost)) throw error;
-      if (slice.attempt >= sliceAttemptsMax) throw sliceFailed(slice, messageOf(error));
-      await event(
-        'warning',
-        'worker.lost',
-        `worker ${worker.id} is replaced, slice ${slice.ordinal} goes back: ${error.message}`,
-      );
-      return false;
+      if (error instanceof WorkerHindered) return await this.onHindered(worker, slice, error, trouble);
+      if (error instanceof WorkerLost) return await this.onLost(worker, slice, error.message);
+      throw error;
     } finally {
       this.running.delete(worker.id);
     }
   }
 
+  /** A slice that costs worker after worker is at fault itself. */
+  private async onLost(worker: FleetWorker, slice: Slice, reason: string): Promise<'lost'> {
+    const losses = (this.losses.get(slice.ordinal) ?? 0) + 1;
+    this.losses.set(slice.ordinal, losses);
+    if (losses >= sliceAttemptsMax)
+      throw sliceFailed(slice, `${losses} workers were lost over it, last: ${reason}`);
+    const message = `worker ${worker.id} is replaced, slice ${slice.ordinal} goes back: ${reason}`;
+    await this.options.event('warning', 'worker.lost', message);
+    return 'lost';
+  }
+
+  /** Others that go on show that the server is well and this worker's way to it is not. */
+  private async onHindered(
+    worker: FleetWorker,
+    slice: Slice,
+    { message }: WorkerHindered,
+    before: Trouble,
+  ): Promise<'lost' | Trouble> {
+    const now = performance.now();
+    const trouble = { times: before.times + 1, since: before.times === 0 ? now : before.since };
+    const othersGoOn = this.headway.othersWithin(worker.id, now - trouble.since);
+    if (trouble.times >= hindrancesMax && othersGoOn) return this.onLost(worker, slice, message);
+    const idleMs = this.headway.allIdleMs();
+    if (idleMs >= this.limits.hinderedMs) {
+      throw sliceFailed(slice, `no worker went on for ${Math.round(idleMs / 1000)} s; ${message}`);
+    }
+    if (!this.toldHindrance) {
+      const what = `slice ${slice.ordinal} is tried again until its worker reaches its servers: ${message}`;
+      await this.options.event('warning', 'slice.hindered', what);
+    }
+    this.toldHindrance = true;
+    return trouble;
+  }
+
   /** Starts the slice's task and waits until it has ended. @returns null when the run failed meanwhile. */
   private async runTask(worker: FleetWorker, slice: Slice): Promise<TaskStatus | null> {
-    const { runId, task, rejectsMax } = this.options;
+    const { runId, task, rejectsMax, signal } = this.options;
     const taskId = `${runId}-${slice.ordinal}-${slice.attempt}`;
     const range =
       slice.kind === 'blocks'
         ? { start_block: slice.start, end_block: slice.end }
         : { start_id: slice.start, end_id: slice.end };
-    await startTask(worker.url, {
+    const request = {
       ...task,
       ...range,
       task_id: taskId,
       rejects_max: Math.max(0, rejectsMax - this.rejected),
-    });
+    };
+    await startTask(worker, request, signal);
+    failpoint('reindex.started');
+    this.headway.begin(worker.id);
     while (this.failure === null) {
       if (worker.isGone()) throw new WorkerLost('its process ended');
-      const status = await readTask(worker.url, taskId);
-      this.running.set(worker.id, status.counts.read);
-      this.reportProgress();
+      const status = await readTask(worker, taskId, signal);
       if (status.state === 'cancelled') throw new WorkerLost(status.error ?? 'the task was cancelled');
       if (status.state !== 'running') return status;
-      await pause(workerPollMs, this.options.signal);
+      this.watchHeadway(worker, status);
+      await pause(workerPollMs, signal);
     }
     return null;
   }
 
-  private async settle(slice: Slice, status: TaskStatus): Promise<void> {
+  /** A worker may answer for ever and do nothing: a connection that nobody closes, a disk that hangs. */
+  private watchHeadway({ id }: FleetWorker, { counts }: TaskStatus): void {
+    this.headway.note(id, counts.read + counts.indexed);
+    if (counts.read > 0) this.toldHindrance = false;
+    this.running.set(id, counts.read);
+    this.reportProgress();
+    const idleMs = this.headway.idleMs(id);
+    const { stalledMs, stalledAloneMs } = this.limits;
+    const isAlone = idleMs >= stalledAloneMs && this.headway.othersWithin(id, stalledAloneMs);
+    if (idleMs < stalledMs && !isAlone) return;
+    const alone = isAlone ? ' while others did' : '';
+    throw new WorkerLost(`it made no headway for ${Math.round(idleMs / 1000)} s${alone}`);
+  }
+
+  private async settle(worker: FleetWorker, slice: Slice, status: TaskStatus): Promise<void> {
     const { state, runId, rejectsMax } = this.options;
     if (status.rejects.length > 0) await recordRejects(state, runId, status.rejects);
     if (status.error_code === 'REJECTS_OVER_LIMIT') {
@@ -230,13 +251,22 @@ class WorkerPool {
       const rejected = Math.max(status.counts.rejected, status.rejects.length);
       throw tooManyRejects(this.rejected + rejected, rejectsMax, status);
     }
-    if (status.state === 'failed')
-      throw sliceFailed(slice, status.error ?? 'the worker gave no reason', status);
+    if (status.state === 'failed') throw this.faultOf(worker, slice, status);
     await completeSlice(state, runId, slice, status.counts);
     failpoint('reindex.slice');
+    this.headway.note(worker.id, status.counts.read + status.counts.indexed);
     this.doneRows += status.counts.read;
     this.rejected += status.counts.rejected;
     if (this.rejected > rejectsMax) throw tooManyRejects(this.rejected, rejectsMax, status);
+  }
+
+  /** Whose fault a failed task is: the servers' for now, the worker's, or the slice's. */
+  private faultOf(worker: FleetWorker, slice: Slice, { error, error_code: code }: TaskStatus): Error {
+    const reason = error ?? 'the worker gave no reason';
+    if (code === 'SESSION_LOST' || code === 'DATABASE_UNREACHABLE') return new WorkerHindered(reason);
+    const othersGoOn = this.headway.othersWithin(worker.id, bulkRetryBudgetMs);
+    if (code === 'BULK_RETRIES_EXCEEDED' && othersGoOn) return new WorkerLost(reason);
+    return sliceFailed(slice, reason, code);
   }
 
   private reportProgress(): void {
@@ -245,15 +275,9 @@ class WorkerPool {
   }
 }
 
-function isStartFault(error: Error): boolean {
-  return (
-    error instanceof WorkerLost || (error instanceof FreshetError && error.code === 'WORKER_START_FAILED')
-  );
-}
-
-function sliceFailed(slice: Slice, reason: string, status?: TaskStatus): FreshetError {
+function sliceFailed(slice: Slice, reason: string, code: string | null = null): FreshetError {
   return new FreshetError(
-    status?.error_code === 'SEARCH_NO_SPACE' ? 'SEARCH_NO_SPACE' : 'SLICE_FAILED',
+    code === 'SEARCH_NO_SPACE' ? 'SEARCH_NO_SPACE' : 'SLICE_FAILED',
     `Slice ${slice.ordinal} (${slice.kind} ${slice.start} to ${slice.end}) failed: ${reason}.`,
     { slice: slice.ordinal },
   );

@@ -2,7 +2,7 @@ import { listFreshDeletions } from '../postgres/reconcileTable.js';
 import { readCounts, recordCounts } from '../state/records.js';
 import type { RunContext } from './context.js';
 import { reconcileTargetOf } from './reconcile.js';
-import { indexedTableOf } from './tables.js';
+import { indexedTableOf, tablesOf } from './tables.js';
 
 /** Deletions that API writers recorded since the run took the deleted-media table into account at its start. */
 export interface WritersDeletions {
@@ -14,11 +14,12 @@ export interface WritersDeletions {
 
 /** Records how many deletions the run took into account at its start. Belongs into the step that does so, behind it. */
 export async function noteApplied(context: RunContext): Promise<void> {
-  const relation = context.definition.media.main.deletedMediaTable;
-  if (relation === null) return;
-  await recordCounts(context.state, context.run.id, 'applied', {
-    [relation]: await countApplied(context, relation),
-  });
+  const relations = new Set(tablesOf(context.definition.media).map((mapping) => mapping.deletedMediaTable));
+  const counts: Record<string, number> = {};
+  for (const relation of relations) {
+    if (relation !== null) counts[relation] = await countApplied(context, relation);
+  }
+  await recordCounts(context.state, context.run.id, 'applied', counts);
 }
 
 /**
@@ -30,9 +31,14 @@ export async function countWritersDeletions(context: RunContext): Promise<Writer
   if (relation === null) return { reconciled: 0, fresh: 0 };
   const target = reconcileTargetOf(context, indexedTableOf(context));
   const fresh = await context.withApi((session) => listFreshDeletions(session, target));
+  return { reconciled: await countReconciled(context, relation), fresh: new Set(fresh).size };
+}
+
+/** Deletions of a list that the run has taken into account since its start. */
+export async function countReconciled(context: RunContext, relation: string): Promise<number> {
   const applied = await countApplied(context, relation);
   const { [relation]: atStart = applied } = await readCounts(context.state, context.run.id, 'applied');
-  return { reconciled: Math.max(0, applied - atStart), fresh: new Set(fresh).size };
+  return Math.max(0, applied - atStart);
 }
 
 async function countApplied(context: RunContext, relation: string): Promise<number> {

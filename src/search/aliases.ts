@@ -9,6 +9,14 @@ export interface AliasMove {
   readonly to: string;
   /** The indexes that it points at now, else nothing is moved; null = wherever it points now. */
   readonly from: readonly string[] | null;
+  /** Documents cannot be written or deleted through it. Default false. */
+  readonly readOnly?: boolean;
+}
+
+/** An alias that an index loses, where it has it. */
+export interface AliasRemoval {
+  readonly alias: string;
+  readonly from: string;
 }
 
 export interface AliasMoves {
@@ -46,25 +54,42 @@ export async function assertAliasUsable(client: SearchClient, alias: string): Pr
 }
 
 /**
- * Moves aliases in one request that the cluster carries out as a whole, and reads them back (D40). Nothing is sent when they already are
- * where they shall be. Throws ALIAS_MISMATCH (nothing moved, or moved by somebody else meanwhile), ALIAS_IS_INDEX, INDEX_MISSING.
+ * Moves aliases in one request that the cluster carries out as a whole, and reads them back (D40); what is to be removed goes in the same one.
+ * Nothing is sent when they already are where they shall be. Throws ALIAS_MISMATCH (nothing moved, or moved by somebody else meanwhile),
+ * ALIAS_IS_INDEX, INDEX_MISSING.
  */
-export async function moveAliases(client: SearchClient, moves: readonly AliasMove[]): Promise<AliasMoves> {
+export async function moveAliases(
+  client: SearchClient,
+  moves: readonly AliasMove[],
+  removals: readonly AliasRemoval[] = [],
+): Promise<AliasMoves> {
   const holders = new Map<string, string[]>();
   for (const { alias } of moves) holders.set(alias, await readAlias(client, alias));
   const previous = Object.fromEntries(holders);
-  const open = moves.filter(({ alias, to }) => !pointsOnlyAt(holders.get(alias), to));
-  if (open.length === 0) return { moved: false, previous };
-  for (const move of open) await assertMovable(client, move, holders.get(move.alias) ?? []);
-  await sendMoves(
-    client,
-    open.flatMap((move) => actionsOf(move, holders.get(move.alias) ?? [])),
+  const open = moves.filter(
+    ({ alias, to, readOnly }) => readOnly === true || !pointsOnlyAt(holders.get(alias), to),
   );
+  for (const move of open) await assertMovable(client, move, holders.get(move.alias) ?? []);
+  const actions = [
+    ...open.flatMap((move) => actionsOf(move, holders.get(move.alias) ?? [])),
+    ...(await removalsOf(client, removals)),
+  ];
+  if (actions.length === 0) return { moved: false, previous };
+  await sendMoves(client, actions);
   for (const { alias, to } of moves) {
     const indexes = await readAlias(client, alias);
     if (!pointsOnlyAt(indexes, to)) throw mismatch(alias, indexes, to);
   }
   return { moved: true, previous };
+}
+
+async function removalsOf(client: SearchClient, removals: readonly AliasRemoval[]): Promise<object[]> {
+  const actions: object[] = [];
+  for (const { alias, from } of removals) {
+    if (!(await readAlias(client, alias)).includes(from)) continue;
+    actions.push({ remove: { index: from, alias, must_exist: true } });
+  }
+  return actions;
 }
 
 function pointsOnlyAt(indexes: readonly string[] | undefined, index: string): boolean {
@@ -84,10 +109,12 @@ async function assertMovable(
   await requireIndex(client, move.to);
 }
 
-function actionsOf({ alias, to }: AliasMove, holders: readonly string[]): object[] {
+function actionsOf({ alias, to, readOnly }: AliasMove, holders: readonly string[]): object[] {
   const removals = holders
     .filter((index) => index !== to)
     .map((index) => ({ remove: { index, alias, must_exist: true } }));
+  // Sent also where it is there: somebody may have made it writable.
+  if (readOnly === true) return [...removals, { add: { index: to, alias, is_write_index: false } }];
   return holders.includes(to) ? removals : [...removals, { add: { index: to, alias } }];
 }
 

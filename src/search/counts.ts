@@ -1,14 +1,9 @@
-import { FreshetError } from '../errors.js';
 import { aggregationBucketsMax, searchLongRequestTimeoutMs } from '../limits.js';
 import { callEngine } from './call.js';
 import type { SearchClient } from './client.js';
+import { assertAllShards, type ShardCounts } from './shards.js';
 
-interface ShardCounts {
-  readonly total: number;
-  readonly failed: number;
-}
-
-/** Makes all that was written searchable and countable. Every shard must have done it. */
+/** Makes all that was written searchable and countable. No shard may fail; one that is missing makes the count or search afterwards fail. */
 export async function refreshIndex(client: SearchClient, index: string, signal?: AbortSignal): Promise<void> {
   const { body } = await callEngine<{ _shards: ShardCounts }>(client, {
     method: 'POST',
@@ -18,7 +13,9 @@ export async function refreshIndex(client: SearchClient, index: string, signal?:
     repeatable: true,
     signal,
   });
-  assertAllShards(body._shards, `refreshing ${index}`);
+  const { failed, total } = body._shards;
+  // Copies that have no node yet are no failure, and count as not done.
+  assertAllShards({ failed, total, successful: total - failed }, `refreshing ${index}`);
 }
 
 /** Documents of an index or alias, as of its last refresh. */
@@ -37,12 +34,6 @@ export async function countDocuments(
   });
   assertAllShards(body._shards, `counting the documents of ${index}`);
   return body.count;
-}
-
-/** An answer of which a shard is missing is a wrong number, never a smaller right one. */
-function assertAllShards({ failed, total }: ShardCounts, what: string): void {
-  if (failed === 0) return;
-  throw new FreshetError('SEARCH_UNREACHABLE', `${failed} of ${total} shards failed (${what}).`, { what });
 }
 
 interface SearchBody<Aggregations> {

@@ -1,5 +1,6 @@
 import type { IndexDefinition } from '../config/types.js';
 import { FreshetError } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import { callEngine, refusedFor } from './call.js';
 import type { SearchClient } from './client.js';
 import { creationBody, differencesOf } from './definition.js';
@@ -29,6 +30,7 @@ export async function createIndex(client: SearchClient, wanted: NewIndex): Promi
     assertOwn(wanted, found);
     if (wanted.existing !== 'replace') return reuseIndex(client, wanted, found);
     await deleteIndex(client, wanted.name);
+    failpoint('index.deleted');
   }
   try {
     await putIndex(client, wanted);

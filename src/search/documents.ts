@@ -36,8 +36,9 @@ export async function fetchDocuments(
 }
 
 function readError(index: string, id: string, error: { type?: string; reason?: string }): FreshetError {
+  const isMissing = error.type === 'no_shard_available_action_exception';
   return new FreshetError(
-    'SEARCH_REFUSED',
+    isMissing ? 'SEARCH_UNREACHABLE' : 'SEARCH_REFUSED',
     `The document ${id} of ${index} cannot be read: ${error.type ?? 'error'}: ${error.reason ?? ''}.`,
     { index },
   );

@@ -1,4 +1,5 @@
 import { FreshetError, messageOf } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import { reindexBatchDocs, reindexTasksInFlight } from '../limits.js';
 import type { SearchClient } from './client.js';
 import { countDocuments, readIdBounds, refreshIndex } from './counts.js';
@@ -70,6 +71,7 @@ export async function populateFilteredIndex(
   const onTermsSearched = (done: number, total: number): void =>
     job.onProgress?.({ part: 'search', terms: done, termsTotal: total });
   const matches = await findMatches(client, { index: main, idField, terms, onTermsSearched, signal });
+  failpoint('filtered-index.matched');
   await copyOthers(client, job, idField, matches);
   // A predecessor that was only frozen may have begun tasks beside ours: none may be left when the caller takes the write alias away.
   await endReindexTasks(client, destinationOf(job));

@@ -1,5 +1,5 @@
 /** What the rest of freshet may do with a search cluster. Names: `names.ts`; documents and sensitive terms have files of their own. */
-export { assertAliasUsable, liveIndexOf, moveAliases, readAlias } from './aliases.js';
+export { assertAliasUsable, liveIndexOf, moveAliases, readAlias, type AliasRemoval } from './aliases.js';
 export { countBySource, countDocuments, countPerIdBucket, readIdBounds, refreshIndex } from './counts.js';
 export { createIndex, removeWriteAlias, type NewIndex } from './createIndex.js';
 export { deleteIndex } from './deleteIndex.js';

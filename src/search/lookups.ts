@@ -15,6 +15,8 @@ export async function findIdsByKeyword(
     const { body } = await callEngine<{ hits: { hits: readonly { _id: string }[] } }>(client, {
       method: 'POST',
       path: [index, '_search'],
+      // A document that a missing shard holds would count as not there.
+      query: { allow_partial_search_results: false },
       // Twice the values: a duplicated record must not hide another one.
       body: { size: part.length * 2, _source: false, query: { terms: { [field]: part } } },
       what: `looking up documents of ${index} by ${field}`,

@@ -1,5 +1,7 @@
+import { candidateEnding } from '../config/candidateAlias.js';
 import { FreshetError } from '../errors.js';
 import { indexNameBytesMax, indexSuffixCharsMax } from '../limits.js';
+import { isRecord } from './mark.js';
 
 /** Index, alias and write-alias names. Pure. */
 
@@ -26,9 +28,15 @@ export function isWriteAlias(alias: string): boolean {
   return alias.startsWith(writeAliasBeginning);
 }
 
+/** Whether an alias only shows a held run's candidate: it has the name of one, and refuses writes. Deleting its index takes nothing from the API's readers. */
+export function isCandidateAlias(alias: string, definition: unknown): boolean {
+  const refusesWrites = isRecord(definition) && definition['is_write_index'] === false;
+  return refusesWrites && alias.endsWith(candidateEnding);
+}
+
 /**
  * Refuses suffixes that the engines do not accept or that make two names collide (`image` + `abc-filtered` would be the filtered index of
- * `abc`). `aliases`: the public aliases that it is used with. Throws SUFFIX_INVALID.
+ * `abc`, `image` + `candidate` the alias of a held candidate). `aliases`: the public aliases that it is used with. Throws SUFFIX_INVALID.
  */
 export function assertSuffix(suffix: string, aliases: readonly string[] = []): void {
   const fault = faultOf(suffix) ?? lengthFaultOf(suffix, aliases);
@@ -48,9 +56,8 @@ function faultOf(suffix: string): string | null {
   if (suffix.length > indexSuffixCharsMax) {
     return `has ${suffix.length} characters; ${indexSuffixCharsMax} are possible`;
   }
-  return `-${suffix}`.endsWith(filteredEnding)
-    ? `ends with "${filteredEnding.slice(1)}", which freshet adds itself`
-    : null;
+  const reserved = [filteredEnding, candidateEnding].find((ending) => `-${suffix}`.endsWith(ending));
+  return reserved === undefined ? null : `ends with "${reserved.slice(1)}", which freshet adds itself`;
 }
 
 function lengthFaultOf(suffix: string, aliases: readonly string[]): string | null {

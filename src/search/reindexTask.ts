@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FreshetError } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import { reindexCancelTimeoutMs, reindexPollMs, reindexTriesMax } from '../limits.js';
 import { callEngine } from './call.js';
 import type { SearchClient } from './client.js';
@@ -26,7 +27,7 @@ export interface ReindexRequest {
 /** What the engine says of a task. */
 export interface TaskBody {
   readonly completed: boolean;
-  readonly error?: { readonly type?: string; readonly reason?: string };
+  readonly error?: TaskError;
   readonly response?: {
     readonly total: number;
     readonly created: number;
@@ -36,6 +37,12 @@ export interface TaskBody {
     readonly canceled?: string;
     readonly failures: readonly TaskFailure[];
   };
+}
+
+interface TaskError {
+  readonly type?: string;
+  readonly reason?: string;
+  readonly caused_by?: TaskError;
 }
 
 interface TaskFailure {
@@ -51,7 +58,9 @@ export type TaskOutcome =
 
 export function outcomeOf({ error, response }: TaskBody): TaskOutcome {
   if (error !== undefined) {
-    return { fault: `${error.type ?? 'error'}: ${error.reason ?? ''}`, isPassing: isPassing(error.type) };
+    const cause = error.caused_by ?? error;
+    const fault = `${error.type ?? 'error'}: ${error.reason || (cause.reason ?? '')}`;
+    return { fault, isPassing: isPassing(error.type) || shardsAreMissing(error) };
   }
   if (response === undefined) return { fault: 'the cluster kept no result', isPassing: true };
   const failure = response.failures[0];
@@ -65,7 +74,7 @@ export function outcomeOf({ error, response }: TaskBody): TaskOutcome {
     : lasting(`${documents} of ${response.total} documents were written`);
 }
 
-function lasting(fault: string): TaskOutcome {
+function lasting(fault: string): Exclude<TaskOutcome, { documents: number }> {
   return { fault, isPassing: false };
 }
 
@@ -83,10 +92,16 @@ function isPassing(type: string | undefined): boolean {
   );
 }
 
+/** A cluster that has just restarted brings its shards back one after the other. */
+function shardsAreMissing({ type, reason, caused_by: cause }: TaskError): boolean {
+  if (type !== 'search_phase_execution_exception') return false;
+  return /missing shards|all shards failed/i.test(`${reason ?? ''} ${cause?.reason ?? ''}`);
+}
+
 /**
  * Carries out the request and waits for its end; a task that the cluster lost is begun again, which is safe because documents are written by
  * their id. Returns the documents written. An aborted signal ends the waiting only: `endReindexTasks` ends the tasks, those whose begin was
- * not confirmed included. Throws FILTERED_INDEX_FAILED, SEARCH_NO_SPACE.
+ * not confirmed included. Throws FILTERED_INDEX_FAILED, SEARCH_NO_SPACE, and SEARCH_UNREACHABLE where the cluster lost task after task.
  */
 export async function runReindex(
   client: SearchClient,
@@ -94,19 +109,20 @@ export async function runReindex(
   signal: AbortSignal,
 ): Promise<number> {
   const space = new SpaceWatch(client, request.to);
-  let fault = '';
+  let outcome: Exclude<TaskOutcome, { documents: number }> = lasting('');
   for (let tries = 1; tries <= reindexTriesMax; tries += 1) {
     await space.waitForRoom(signal);
     const task = await startReindex(client, request, signal);
-    const outcome = await waitForTask(client, task, space, signal);
-    if ('documents' in outcome) return outcome.documents;
-    fault = outcome.fault;
+    failpoint('filtered-index.started');
+    const ended = await waitForTask(client, task, space, signal);
+    if ('documents' in ended) return ended.documents;
+    outcome = ended;
     if (!outcome.isPassing) break;
     await pause(reindexPollMs * tries, signal);
   }
   throw new FreshetError(
-    'FILTERED_INDEX_FAILED',
-    `Copying ${request.what} from ${request.from} to ${request.to} failed: ${fault}.`,
+    outcome.isPassing ? 'SEARCH_UNREACHABLE' : 'FILTERED_INDEX_FAILED',
+    `Copying ${request.what} from ${request.from} to ${request.to} failed: ${outcome.fault}.`,
     { from: request.from, to: request.to },
   );
 }
@@ -172,8 +188,8 @@ interface TaskList {
   >;
 }
 
-/** Reindex tasks of the cluster that write to `to`, whoever began them. */
-async function listReindexTasks(client: SearchClient, to: string): Promise<string[]> {
+/** Reindex tasks of the cluster, whoever began them: id → what it says it does. */
+async function describeReindexTasks(client: SearchClient): Promise<[string, string][]> {
   const { body } = await callEngine<TaskList>(client, {
     method: 'GET',
     path: ['_tasks'],
@@ -182,7 +198,22 @@ async function listReindexTasks(client: SearchClient, to: string): Promise<strin
     repeatable: true,
   });
   const tasks = Object.values(body.nodes ?? {}).flatMap((node) => Object.entries(node.tasks ?? {}));
-  return tasks.flatMap(([id, task]) => (task.description?.includes(`to [${to}]`) === true ? [id] : []));
+  return tasks.map(([id, { description = '' }]) => [id, description]);
+}
+
+/** What reindex tasks of the cluster write to now, with the number of tasks. */
+export async function listReindexTargets(client: SearchClient): Promise<Map<string, number>> {
+  const targets = new Map<string, number>();
+  for (const [, description] of await describeReindexTasks(client)) {
+    const to = / to \[([^\]]+)\]/.exec(description)?.[1];
+    if (to !== undefined) targets.set(to, (targets.get(to) ?? 0) + 1);
+  }
+  return targets;
+}
+
+async function listReindexTasks(client: SearchClient, to: string): Promise<string[]> {
+  const tasks = await describeReindexTasks(client);
+  return tasks.flatMap(([id, description]) => (description.includes(`to [${to}]`) ? [id] : []));
 }
 
 /**

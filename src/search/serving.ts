@@ -1,4 +1,5 @@
 import { FreshetError } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import { greenPollMs } from '../limits.js';
 import { callEngine } from './call.js';
 import { describeCluster, type SearchClient } from './client.js';
@@ -32,6 +33,7 @@ export async function makeServing(
     repeatable: true,
     signal,
   });
+  failpoint('serving.settings');
   await waitForGreen(client, name, timeoutMs, signal);
   const found = (await requireIndex(client, name)).settings.index;
   const differences = Object.entries(settings)

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { inspect } from 'node:util';
 import { FreshetError } from '../errors.js';
 import { termCharsMax, termsBytesMax, termsMax, termsTimeoutMs } from '../limits.js';
+import { fetchFailure, withoutCredentials } from '../webRequest.js';
 
 /**
  * Sensitive terms. Holds its text so that it gets into no log, error or state by accident: printed, serialised or inspected it is its size and
@@ -98,8 +99,9 @@ function decode(bytes: Uint8Array, place: string): string {
 async function readUrl(url: URL, place: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
   const limit = AbortSignal.timeout(termsTimeoutMs);
   try {
-    const answer = await fetch(withoutSecrets(url), {
-      headers: authorisation(url),
+    const request = withoutCredentials(url);
+    const answer = await fetch(request.url, {
+      headers: request.headers,
       signal: signal === undefined ? limit : AbortSignal.any([limit, signal]),
     });
     if (!answer.ok) throw unusable(place, `answers with HTTP ${answer.status}`);
@@ -110,23 +112,9 @@ async function readUrl(url: URL, place: string, signal: AbortSignal | undefined)
     if (error instanceof FreshetError) throw error;
     throw unusable(
       place,
-      limit.aborted ? `did not answer within ${termsTimeoutMs} ms` : `cannot be read: ${reasonOf(error)}`,
+      limit.aborted ? `did not answer within ${termsTimeoutMs} ms` : `cannot be read: ${fetchFailure(error)}`,
     );
   }
-}
-
-/** `fetch` refuses URLs with user and password; they travel as a header. */
-function authorisation({ username, password }: URL): Record<string, string> {
-  if (username === '' && password === '') return {};
-  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
-}
-
-function withoutSecrets(url: URL): URL {
-  const plain = new URL(url);
-  plain.username = '';
-  plain.password = '';
-  return plain;
 }
 
 async function collect(chunks: AsyncIterable<Uint8Array>, place: string): Promise<Uint8Array> {
@@ -147,13 +135,6 @@ async function collect(chunks: AsyncIterable<Uint8Array>, place: string): Promis
 
 function isFileError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'code' in error;
-}
-
-/** Node's `fetch failed` says nothing; its cause does (ECONNREFUSED, ENOTFOUND, a certificate). */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (cause instanceof Error) return 'code' in cause ? String(cause.code) : cause.message;
-  return error instanceof Error ? error.message : 'unknown reason';
 }
 
 /** Where the list comes from, without user, password and query of a URL. */

@@ -1,3 +1,4 @@
+import { recordLostRuns, type LostRun, type StateReader } from './knownRuns.js';
 import type { State } from './state.js';
 import type { GenerationState } from './words.js';
 
@@ -70,6 +71,82 @@ export async function recordGone(state: State, ids: readonly string[]): Promise<
     `update freshet.generations set state = 'gone', gone_at = now() where id = any($1::text[])`,
     [ids],
   );
+}
+
+/** Live and previous of every environment, and candidates. */
+export async function listPresentGenerations(db: StateReader): Promise<Generation[]> {
+  const { rows } = await db.query<Generation>(
+    `select ${columns} from freshet.generations where state <> 'gone' order by coalesce(promoted_at, created_at) desc`,
+  );
+  return rows;
+}
+
+/** A generation that the marks tell of and the state does not know (a lost state, or one restored from a backup). */
+export type FoundGeneration = Pick<
+  Generation,
+  'environment' | 'media' | 'runId' | 'tables' | 'mainIndex' | 'filteredIndex'
+> & { readonly promotedAt: Date };
+
+/**
+ * Writes what the marks say is live and previous, with their runs, in one transaction; whatever the state took for it before is no longer.
+ * Where the marks know no previous one, what this state had as live (or as previous) stays as that.
+ * @returns false when the state knows the live one by now.
+ */
+export async function adoptGenerations(
+  state: State,
+  {
+    runs,
+    live,
+    previous,
+  }: {
+    readonly runs: readonly LostRun[];
+    readonly live: FoundGeneration;
+    readonly previous: FoundGeneration | null;
+  },
+): Promise<boolean> {
+  const client = await state.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query(`select pg_advisory_xact_lock(hashtextextended('freshet.adopt', 0))`);
+    const { rows: known } = await client.query('select from freshet.generations where id = $1', [live.runId]);
+    if (known.length > 0) {
+      await client.query('rollback');
+      return false;
+    }
+    await recordLostRuns(client, runs);
+    const ids = [live.runId, ...(previous === null ? [] : [previous.runId])];
+    await client.query(
+      `update freshet.generations set state = case when $4 then 'gone' else 'previous' end
+       where environment = $1 and media = $2 and state in ('live', 'previous') and id <> all($3::text[])`,
+      [live.environment, live.media, ids, previous !== null],
+    );
+    for (const [generation, word] of [[live, 'live'] as const, [previous, 'previous'] as const]) {
+      if (generation === null) continue;
+      await client.query(
+        `insert into freshet.generations (id, environment, media, run_id, state, tables, main_index, filtered_index, created_at, promoted_at)
+         values ($1, $2, $3, $1, $4, $5, $6, $7, $8, $8)
+         on conflict (id) do update set state = excluded.state, tables = excluded.tables, main_index = excluded.main_index,
+           filtered_index = excluded.filtered_index, promoted_at = excluded.promoted_at, gone_at = null`,
+        [
+          generation.runId,
+          generation.environment,
+          generation.media,
+          word,
+          generation.tables,
+          generation.mainIndex,
+          generation.filteredIndex,
+          generation.promotedAt,
+        ],
+      );
+    }
+    await client.query('commit');
+    return true;
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  } finally {
+    client.release();
+  }
 }
 
 /** Generations of a media type, newest first. */

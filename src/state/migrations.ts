@@ -133,6 +133,7 @@ create table freshet.orchestrator (
   token text not null,
   host text not null,
   pid int not null,
+  process text not null,
   backend_pid int not null,
   started_at timestamptz not null default clock_timestamp(),
   heartbeat_at timestamptz not null
@@ -146,7 +147,27 @@ create table freshet.paused (
 );
 create table freshet.schedule_ticks (
   definition text primary key,
-  fired_at timestamptz not null
+  schedule text not null,
+  settled_until timestamptz not null
+);
+`,
+  `
+alter table freshet.runs add column promotion_began_at timestamptz;
+update freshet.runs set promotion_began_at = now() where state = 'promoting';
+`,
+  `
+alter table freshet.workers
+  add column host text,
+  add column process_started text;
+create table freshet.differences (
+  environment text not null,
+  media text not null,
+  subject text not null,
+  expected text not null,
+  found text not null,
+  remedy text not null,
+  since timestamptz not null default now(),
+  primary key (environment, media, subject)
 );
 `,
 ];

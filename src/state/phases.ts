@@ -36,20 +36,42 @@ export async function findPhaseResult(
   return rows[0]?.result ?? null;
 }
 
-/**
- * Makes phases of a run pending again, in the caller's transaction: those that are not done, `always`, and all from `from` on (null = none).
- */
+const asPending = `state = 'pending', started_at = null, finished_at = null, progress_done = 0, progress_total = null, unit = null,
+  result = null`;
+
+/** For another attempt, in its transaction: pending again are the phases that are not done, and those named `again`. */
 export async function resetPhases(
   client: ClientBase,
   runId: string,
-  { always, from }: { readonly always: readonly string[]; readonly from: string | null },
+  again: readonly string[],
 ): Promise<void> {
   await client.query(
-    `update freshet.phases set state = 'pending', started_at = null, finished_at = null, progress_done = 0, progress_total = null,
-       unit = null, result = null
-     where run_id = $1 and (state not in ('done', 'skipped') or name = any($2::text[])
-       or ordinal >= (select ordinal from freshet.phases where run_id = $1 and name = $3))`,
-    [runId, always, from],
+    `update freshet.phases set ${asPending}
+     where run_id = $1 and (state not in ('done', 'skipped') or name = any($2::text[]))`,
+    [runId, again],
+  );
+}
+
+/** In the caller's transaction: pending again are the phase `from` and all after it, and those named `also`. */
+export async function resetPhasesFrom(
+  client: ClientBase,
+  runId: string,
+  from: string,
+  also: readonly string[] = [],
+): Promise<void> {
+  await client.query(
+    `update freshet.phases set ${asPending}
+     where run_id = $1 and (name = any($3::text[])
+       or ordinal >= (select ordinal from freshet.phases where run_id = $1 and name = $2))`,
+    [runId, from, also],
+  );
+}
+
+/** Pending again are these phases of an attempt that goes on. */
+export async function repeatPhases(state: State, runId: string, names: readonly string[]): Promise<void> {
+  await state.pool.query(
+    `update freshet.phases set ${asPending} where run_id = $1 and name = any($2::text[])`,
+    [runId, names],
   );
 }
 

@@ -17,6 +17,10 @@ export interface RunParameters {
   readonly destinationSuffix: string | null;
   /** Stop before the promotion; `freshet promote` goes on. Absent in runs of older releases: false. */
   readonly hold?: boolean;
+  /** Of a run that was to hold: `freshet promote` has been asked for. False again while it is held. */
+  readonly released?: boolean;
+  /** Of a released run: its promotion windows do not count. */
+  readonly anyTime?: boolean;
 }
 
 /** Why a run ended without success, for the operator. */
@@ -40,13 +44,15 @@ export interface Run {
   /** 1, and one more for each retry or promotion of a held run. */
   readonly attempt: number;
   readonly cancelRequestedAt: Date | null;
+  /** Since when something of the run may be live, in whichever attempt; null again when a promotion ended without having changed anything. */
+  readonly promotionBeganAt: Date | null;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly finishedAt: Date | null;
 }
 
 const columns = `id, definition, environment, media, flow, parameters, state, error, attempt, cancel_requested_at as "cancelRequestedAt",
-  created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt"`;
+  promotion_began_at as "promotionBeganAt", created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt"`;
 
 export type NewRun = Pick<Run, 'id' | 'definition' | 'environment' | 'media' | 'flow' | 'parameters'>;
 
@@ -107,17 +113,29 @@ export async function setRunState(state: State, id: string, to: RunState): Promi
  */
 export async function beginPromotion(state: State, id: string): Promise<boolean> {
   const { rowCount } = await state.pool.query(
-    `update freshet.runs set state = 'promoting' where id = $1 and finished_at is null and cancel_requested_at is null`,
+    `update freshet.runs set state = 'promoting', promotion_began_at = coalesce(promotion_began_at, now())
+     where id = $1 and finished_at is null and cancel_requested_at is null`,
     [id],
   );
   return rowCount === 1;
 }
 
-/** Asks for the end of a run that is not over and whose promotion has not begun. @returns false when there is none such. */
+/** The promotion ended and is known to have changed nothing: what comes next may be cancelled, or begin before it. */
+export async function withdrawPromotion(state: State, id: string): Promise<void> {
+  await state.pool.query(
+    'update freshet.runs set promotion_began_at = null where id = $1 and finished_at is null',
+    [id],
+  );
+}
+
+/**
+ * Asks for the end of a run that is under way and whose promotion has not begun. @returns false when there is none such. A held run is under
+ * nobody's way: another attempt of it has to look at the request.
+ */
 export async function requestCancel(state: State, id: string): Promise<boolean> {
   const { rowCount } = await state.pool.query(
     `update freshet.runs set cancel_requested_at = coalesce(cancel_requested_at, now())
-     where id = $1 and finished_at is null and state <> 'promoting'`,
+     where id = $1 and finished_at is null and state not in ('promoting', 'held') and promotion_began_at is null`,
     [id],
   );
   return rowCount === 1;
@@ -131,18 +149,29 @@ export async function isCancelRequested(state: State, id: string): Promise<boole
   return rows[0]?.requested === true;
 }
 
-/** Ends the first part of a held run: its candidate stays, the environment is free. Repeated it changes nothing. */
-export async function holdRun(state: State, id: string): Promise<void> {
+/**
+ * A run that stops before its promotion: its candidate stays, the environment is free. Repeated it changes nothing.
+ * @param error why a promotion by command did not come about; null = it was to hold.
+ * @returns false when the run was cancelled meanwhile, so that it must end instead.
+ */
+export async function holdRun(
+  state: State,
+  { id, attempt }: RunAttempt,
+  error: RunError | null,
+): Promise<boolean> {
   await state.pool.query(
-    `with freed as (delete from freshet.leases where run_id = $1)
-     update freshet.runs set state = 'held' where id = $1 and finished_at is null`,
-    [id],
+    `with held as (
+       update freshet.runs set state = 'held', error = $3, parameters = parameters || '{"released": false, "anyTime": false}'
+       where id = $1 and attempt = $2 and finished_at is null and cancel_requested_at is null returning id)
+     delete from freshet.leases where run_id in (select id from held)`,
+    [id, attempt, error],
   );
+  return !(await isCancelPending(state, { id, attempt }));
 }
 
 /** A run of the same tables that began after this one ended: it removed what this one had made, or made it old. */
-export async function findLaterRun(state: State, run: Run): Promise<Run | null> {
-  const { rows } = await state.pool.query<Run>(
+export async function findLaterRun(queryable: Pick<ClientBase, 'query'>, run: Run): Promise<Run | null> {
+  const { rows } = await queryable.query<Run>(
     `select ${columns} from freshet.runs
      where environment = $1 and media = $2 and id <> $3 and started_at > $4 order by started_at limit 1`,
     [run.environment, run.media, run.id, run.finishedAt],
@@ -175,14 +204,36 @@ export async function beginAttempt(
   return rows[0]?.attempt ?? null;
 }
 
+/** One attempt of a run. What an older one writes late, after a crash between its end and the engine's note of it, must not count. */
+export type RunAttempt = Pick<Run, 'id' | 'attempt'>;
+
 /**
- * Ends a run and frees its environment, together or not at all: a lease without its run would hold the environment for ever. The first end
- * counts: a repeated step changes nothing.
+ * Ends a run and frees its environment, together or not at all: a lease without its run would hold the environment for ever. The first end of
+ * the attempt counts: a repeated step changes nothing.
+ * @returns false when the run was to end as failed or refused, and was cancelled meanwhile: whoever cancelled it was told that it will be
+ * cancelled.
  */
-export async function endRun(state: State, id: string, to: RunState, error: RunError | null): Promise<void> {
+export async function endRun(
+  state: State,
+  { id, attempt }: RunAttempt,
+  to: RunState,
+  error: RunError | null,
+): Promise<boolean> {
   await state.pool.query(
-    `with freed as (delete from freshet.leases where run_id = $1)
-     update freshet.runs set state = $2, error = $3, finished_at = now() where id = $1 and finished_at is null`,
-    [id, to, error],
+    `with ended as (
+       update freshet.runs set state = $3, error = $4, finished_at = now()
+       where id = $1 and attempt = $2 and finished_at is null
+         and (cancel_requested_at is null or $3 in ('cancelled', 'succeeded')) returning id)
+     delete from freshet.leases where run_id in (select id from ended)`,
+    [id, attempt, to, error],
   );
+  return !(await isCancelPending(state, { id, attempt }));
+}
+
+async function isCancelPending(state: State, { id, attempt }: RunAttempt): Promise<boolean> {
+  const { rows } = await state.pool.query(
+    'select 1 from freshet.runs where id = $1 and attempt = $2 and finished_at is null and cancel_requested_at is not null',
+    [id, attempt],
+  );
+  return rows.length > 0;
 }

@@ -93,21 +93,32 @@ export async function releaseAllSlices(state: State, runId: string): Promise<voi
 }
 
 /**
- * Before another attempt, in its transaction: what workers (and tasks of the filtered index) had done does not count where it is asked for anew,
- * from the phase `from` on (null = nothing is). Rejects are forgotten unless a slice that stays done has some.
+ * In the caller's transaction: what workers and tasks of the filtered index had done does not count any more where a phase that they belong to
+ * is done again, from `from` on. New slices may be indexed by workers of another release.
  */
-export async function forgetIndexed(client: ClientBase, runId: string, from: string | null): Promise<void> {
-  const isFrom = (phase: string): string =>
+export async function forgetIndexed(client: ClientBase, runId: string, from: string): Promise<void> {
+  const isAgain = (phase: string): string =>
     `(select ordinal from freshet.phases where run_id = $1 and name = $2)
        <= (select ordinal from freshet.phases where run_id = $1 and name = '${phase}')`;
-  await client.query(`delete from freshet.slices where run_id = $1 and ${isFrom('reindex')}`, [runId, from]);
+  await client.query(`delete from freshet.slices where run_id = $1 and ${isAgain('reindex')}`, [runId, from]);
   await client.query(
-    `delete from freshet.filtered_ranges where run_id = $1 and ${isFrom('filtered-index')}`,
+    `update freshet.workers set document_digest = null where run_id = $1 and ${isAgain('reindex')}`,
     [runId, from],
   );
   await client.query(
+    `delete from freshet.filtered_ranges where run_id = $1 and ${isAgain('filtered-index')}`,
+    [runId, from],
+  );
+}
+
+/**
+ * Before another attempt, in its transaction: documents that were rejected may be accepted now (the operator corrected the records or the
+ * builder). Those of slices that stay done were rejected for good.
+ */
+export async function forgetRejects(client: ClientBase, runId: string): Promise<void> {
+  await client.query(
     `delete from freshet.rejects where run_id = $1
-       and not exists (select from freshet.slices where run_id = $1 and (counts->>'rejected')::bigint > 0)`,
+       and not exists (select from freshet.slices where run_id = $1 and state = 'done' and (counts->>'rejected')::bigint > 0)`,
     [runId],
   );
 }

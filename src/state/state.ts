@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { FreshetError, messageOf } from '../errors.js';
 import { connectTimeoutMs, statePoolConnectionsMax } from '../limits.js';
+import { processToken, urlWithName } from '../postgres/sessionNames.js';
 import { migrateState } from './migrations.js';
 
 /** A connection pool to the state database. Every function of this folder takes it first. */
@@ -18,8 +19,7 @@ const types = {
 /** Connects to the state database and brings its tables up to date. */
 export async function openState(url: string): Promise<State> {
   const pool = new pg.Pool({
-    connectionString: url,
-    application_name: 'freshet state',
+    connectionString: urlWithName(url, `freshet state ${processToken}`),
     max: statePoolConnectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     types,

@@ -2,6 +2,8 @@ import { FreshetError, messageOf } from '../errors.js';
 import { indexSlice, selectionOf } from '../indexing/indexSlice.js';
 import { openReadSession, readColumnTypes } from '../indexing/rowSource.js';
 import { workerCheckLockMs } from '../limits.js';
+import { explainDatabaseFault, nameDatabase } from '../postgres/faults.js';
+import { isLockFailure } from '../postgres/lockRetry.js';
 import type { SearchClient } from '../search/client.js';
 import { Refusal } from './refusal.js';
 import type { TaskWork } from './task.js';
@@ -45,11 +47,19 @@ async function checkTable({ apiUrl }: WorkerParts, { media, table, runId }: Task
     await session.query(`set lock_timeout = ${workerCheckLockMs}`);
     await readColumnTypes(session, selectionOf(media, table, runId));
   } catch (error) {
-    const isMissing = error instanceof FreshetError && error.code === 'TABLE_MISSING';
-    throw new Refusal(isMissing ? 404 : 400, messageOf(error), 'table_name');
+    throw refusalOf(error);
   } finally {
     await session.end().catch(() => undefined);
   }
+}
+
+/** A connection that breaks and a table that is locked (a constraint is being added to it) say nothing against the task: it may be asked for again. */
+function refusalOf(error: unknown): Refusal {
+  nameDatabase(error, 'API database');
+  const explained = explainDatabaseFault(error);
+  const code = explained instanceof FreshetError ? explained.code : null;
+  if (code === 'SESSION_LOST' || isLockFailure(error)) return new Refusal(503, messageOf(explained));
+  return new Refusal(code === 'TABLE_MISSING' ? 404 : 400, messageOf(error), 'table_name');
 }
 
 /** @returns whether the target is an alias, which is then required to stay one. */

@@ -51,13 +51,17 @@ export class LocalEnvironment {
     this.aliases = { image: `${prefix}_image`, audio: `${prefix}_audio` };
   }
 
-  static async create(parts: TestParts, options: LocalOptions = {}): Promise<LocalEnvironment> {
+  /** @param parts `stateUrl`: a server of its own for the state database; default: that of the API database. */
+  static async create(
+    parts: TestParts & { readonly stateUrl?: string },
+    options: LocalOptions = {},
+  ): Promise<LocalEnvironment> {
     const { catalog: catalogTemplate, api: apiTemplate, state: stateTemplate } = options.templates ?? {};
     const template = (name: string | undefined) => (name === undefined ? {} : { template: name });
     const [catalog, api, state] = await Promise.all([
       createDatabase(parts.catalogUrl, template(catalogTemplate)),
       createDatabase(parts.apiUrl, template(apiTemplate)),
-      createDatabase(parts.apiUrl, template(stateTemplate)),
+      createDatabase(parts.stateUrl ?? parts.apiUrl, template(stateTemplate)),
     ]);
     const folder = await mkdtemp(join(tmpdir(), 'freshet-test-'));
     const environment = new LocalEnvironment(

@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { startParts } from '../../src/embedded/parts.js';
+import { startParts, type EmbeddedParts } from '../../src/embedded/parts.js';
 
 /** Where the servers of this test run answer. */
 export interface TestParts {
@@ -14,21 +14,37 @@ declare module 'vitest' {
   }
 }
 
+interface SharedParts {
+  readonly started: Promise<EmbeddedParts>;
+  projects: number;
+}
+
+/** Every project of a run sets up for itself, in this one process: they share the servers. */
+const shared = globalThis as { freshetTestParts?: SharedParts };
+
 /** Starts the servers once for a whole test run, or uses those that the environment names. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
-  const given = readEnvironment();
+  const given = readGivenParts();
   if (given) {
     project.provide('parts', given);
     return () => Promise.resolve();
   }
-  const parts = await startParts({ folder: null, searchHeapMb: 512, report: (line) => console.log(line) });
-  const { catalogUrl, apiUrl, searchUrl } = parts;
+  const parts = (shared.freshetTestParts ??= {
+    started: startParts({ folder: null, searchHeapMb: 512, report: (line) => console.log(line) }),
+    projects: 0,
+  });
+  parts.projects += 1;
+  const { catalogUrl, apiUrl, searchUrl } = await parts.started;
   if (searchUrl === null) throw new Error('The test run has no search engine.');
   project.provide('parts', { catalogUrl, apiUrl, searchUrl });
-  return () => parts.stop();
+  return async () => {
+    parts.projects -= 1;
+    if (parts.projects === 0) await (await parts.started).stop();
+  };
 }
 
-function readEnvironment(): TestParts | null {
+/** The servers that the environment names; null = none. */
+export function readGivenParts(): TestParts | null {
   const catalogUrl = process.env['FRESHET_TEST_CATALOG_URL'];
   const apiUrl = process.env['FRESHET_TEST_API_URL'];
   const searchUrl = process.env['FRESHET_TEST_SEARCH_URL'];

@@ -5,9 +5,7 @@ import { diskFreeShareMin, doctorCallMs } from '../../limits.js';
 import { assertAliasUsable } from '../../search/aliases.js';
 import { callEngine } from '../../search/call.js';
 import { describeCluster, type ClusterDescription, type SearchClient } from '../../search/client.js';
-import { listMarkedIndexes } from '../../search/index.js';
 import { attempt, ok, problem, warning, type Finding } from './finding.js';
-import type { MarkedIndex } from './leftovers.js';
 
 const check = 'search cluster';
 
@@ -131,16 +129,4 @@ export function judgeDisks(disks: readonly DiskFacts[], neededBytes: number): Fi
   const isShort = (available - neededBytes) / total < diskFreeShareMin;
   const remedy = `Below ${diskFreeShareMin * 100} % free the engines allocate no new shards: make room or add a node.`;
   return [isShort ? warning('search disks', `${title}.`, remedy) : ok('search disks', `${title}.`)];
-}
-
-/** All indexes of these media types that carry our mark. */
-export async function readMarkedIndexes(
-  client: SearchClient,
-  media: readonly MediaConfig[],
-): Promise<MarkedIndex[]> {
-  const found = await Promise.all(media.map(({ index }) => listMarkedIndexes(client, `${index.alias}-`)));
-  const byName = new Map(found.flatMap((indexes) => [...indexes]));
-  return [...byName].flatMap(([name, { mark, aliases }]) =>
-    mark === null ? [] : [{ name, runId: mark.runId, aliases: Object.keys(aliases) }],
-  );
 }

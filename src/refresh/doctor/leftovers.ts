@@ -1,27 +1,25 @@
+import type { EnvironmentConfig } from '../../config/types.js';
 import type { Session } from '../../postgres/session.js';
-import { finalRunStates } from '../../state/words.js';
-import { warning, problem, type Finding } from './finding.js';
+import { listPresentGenerations, type Generation } from '../../state/generations.js';
+import { listKnownRuns, type KnownRun } from '../../state/knownRuns.js';
+import type { Leftover, SweepRules } from '../sweep/rules.js';
+import { ok, warning, problem, type Finding } from './finding.js';
 
 /** What the state database knows: without it nobody can tell a leftover from work that goes on. */
 export interface KnownState {
-  readonly activeRunIds: ReadonlySet<string>;
-  /** Indexes of live and previous generations. */
-  readonly keptIndexes: ReadonlySet<string>;
+  readonly stateId: string;
+  readonly runs: ReadonlyMap<string, KnownRun>;
+  readonly generations: readonly Generation[];
 }
 
-/** Reads what is kept and what goes on, without creating anything. Null where the database holds no state of ours yet. */
+/** Reads what is kept and what goes on, without creating anything. Null where the database holds no state of ours (of this release) yet. */
 export async function readKnownState(session: Session): Promise<KnownState | null> {
-  if (!(await hasTable(session, 'freshet.generations'))) return null;
-  const runs = await session.query<{ id: string }>(
-    'select id from freshet.runs where state <> all($1::text[])',
-    [finalRunStates],
-  );
-  const generations = await session.query<{ main: string; filtered: string }>(
-    `select main_index as main, filtered_index as filtered from freshet.generations where state in ('live', 'previous')`,
-  );
+  if (!(await hasTable(session, 'freshet.differences'))) return null;
+  const { rows } = await session.query<{ id: string }>('select id from freshet.identity');
   return {
-    activeRunIds: new Set(runs.rows.map(({ id }) => id)),
-    keptIndexes: new Set(generations.rows.flatMap(({ main, filtered }) => [main, filtered])),
+    stateId: rows[0]?.id ?? '',
+    runs: await listKnownRuns(session),
+    generations: await listPresentGenerations(session),
   };
 }
 
@@ -32,83 +30,60 @@ async function hasTable(session: Session, name: string): Promise<boolean> {
   return rows[0]?.found === true;
 }
 
-/** A table whose name begins with `temp_import_`. */
-export interface TempTable {
-  /** `schema.name` */
-  readonly name: string;
-  /** The run that made it; null = it carries no mark of ours. */
-  readonly runId: string | null;
+/** The rules by which the orchestrator sweeps this environment. A state that knows nothing keeps everything. */
+export function rulesOf(environment: EnvironmentConfig, state: KnownState | null): SweepRules {
+  return {
+    environment: environment.name,
+    media: Object.keys(environment.media),
+    runs: state?.runs ?? new Map(),
+    generations: state?.generations.filter((one) => one.environment === environment.name) ?? [],
+    keepPrevious: true,
+    keepFailedMs: environment.keepFailedHours * 3_600_000,
+    ending: null,
+    now: new Date(),
+  };
 }
 
-/** Candidates by mark, and everything that is called like a temp table. */
-export async function readTempTables(session: Session): Promise<TempTable[]> {
-  const marks = (await hasTable(session, 'freshet.parts'))
-    ? `select oid, run_id from freshet.parts where role = 'candidate'`
-    : 'select null::oid as oid, null::text as run_id where false';
-  const { rows } = await session.query<TempTable>(
-    `select n.nspname || '.' || c.relname as name, p.run_id as "runId"
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace left join (${marks}) p on p.oid = c.oid
-     where c.relkind in ('r', 'p', 'v', 'm', 'f') and (p.oid is not null or c.relname like 'temp\\_import\\_%')
-     order by 1`,
+/** What the sweeper would find, as findings. Work that goes on, and what is held for its promotion, is no finding. */
+export function judgeLeftovers(leftovers: readonly Leftover[], { runs, environment }: SweepRules): Finding[] {
+  return leftovers.flatMap(({ kind, name, runId, kept }): Finding[] => {
+    const what = `The ${kind} ${name} was left by run ${runId}`;
+    if (kept === null)
+      return [
+        warning(
+          'leftovers',
+          `${what}.`,
+          `The orchestrator removes it; at once: freshet clean ${environment}`,
+        ),
+      ];
+    const run = runs.get(runId);
+    if (run === undefined) return [warning('leftovers', `${what}.`, `It is kept: ${kept}`)];
+    return run.finishedAt === null ? [] : [ok('leftovers', `${what} and is kept: ${kept}`)];
+  });
+}
+
+/** Everything that is called like a temp table and has no mark, as `schema.name`. */
+export async function listUnmarkedTempTables(session: Session): Promise<string[]> {
+  const marked = (await hasTable(session, 'freshet.parts'))
+    ? 'exists (select from freshet.parts p where p.oid = c.oid)'
+    : 'false';
+  const { rows } = await session.query<{ name: string }>(
+    `select n.nspname || '.' || c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relname like 'temp\\_import\\_%' and not ${marked} order by 1`,
   );
-  return rows;
+  return rows.map(({ name }) => name);
 }
 
 /** `wanted`: the temp tables that refreshes of this configuration make. */
-export function judgeTempTables(
-  tables: readonly TempTable[],
-  wanted: ReadonlySet<string>,
-  state: KnownState | null,
-): Finding[] {
-  return tables
-    .filter(({ runId }) => runId === null || state?.activeRunIds.has(runId) !== true)
-    .map(({ name, runId }) =>
-      runId === null ? foreignTempTable(name, wanted.has(name)) : ownTempTable(name, runId, state),
-    );
-}
-
-function foreignTempTable(name: string, isInTheWay: boolean): Finding {
-  const message = `${name} is called like a temp table but carries no mark of freshet, which will never drop it.`;
-  return isInTheWay
-    ? problem(
-        'leftovers',
-        message,
-        `It is in the way of a refresh: drop it if nobody needs it, or rename it.`,
-      )
-    : warning('leftovers', message, 'Drop it if nobody needs it.');
-}
-
-function ownTempTable(name: string, runId: string, state: KnownState | null): Finding {
-  const remedy =
-    state === null
-      ? 'The state database does not know whether the run goes on. Give the one that was used (stateUrl).'
-      : 'The next refresh of its media type drops it.';
-  return warning('leftovers', `${name} was left by the run ${runId}.`, remedy);
-}
-
-/** An index that carries our mark. */
-export interface MarkedIndex {
-  readonly name: string;
-  readonly runId: string;
-  readonly aliases: readonly string[];
-}
-
-/** Marked indexes that nobody reads, that no generation keeps and no run works on. `isPublic` tells public aliases from a run's own. */
-export function judgeIndexes(
-  indexes: readonly MarkedIndex[],
-  isPublic: (alias: string) => boolean,
-  state: KnownState | null,
-): Finding[] {
-  return indexes
-    .filter(({ aliases }) => !aliases.some(isPublic))
-    .filter(({ name, runId }) => !state?.keptIndexes.has(name) && !state?.activeRunIds.has(runId))
-    .map(({ name, runId }) =>
-      warning(
-        'leftovers',
-        `The index ${name} of the run ${runId} has no public alias and belongs to no kept generation that is known.`,
-        state === null
-          ? 'It may be the previous generation: the state database knows nothing of it. Give the one that was used (stateUrl).'
-          : 'Delete it if no run is held back that would promote it.',
-      ),
-    );
+export function judgeUnmarked(tables: readonly string[], wanted: ReadonlySet<string>): Finding[] {
+  return tables.map((name) => {
+    const message = `${name} is called like a temp table but carries no mark of freshet, which will never drop it.`;
+    return wanted.has(name)
+      ? problem(
+          'leftovers',
+          message,
+          'It is in the way of a refresh: drop it if nobody needs it, or rename it.',
+        )
+      : warning('leftovers', message, 'Drop it if nobody needs it.');
+  });
 }

@@ -1,3 +1,4 @@
+import { failpoint } from '../../failpoints.js';
 import { addConstraints, buildOtherIndexes } from '../../postgres/indexBuild.js';
 import type { Step } from '../phase.js';
 import { planTables } from '../tables.js';
@@ -10,6 +11,7 @@ export const buildIndexes: Step<{ indexes: number }> = async (context, report) =
     await buildOtherIndexes(context.environment.apiUrl, plan, {
       onIndexBuilt: (_name, done, total) => report({ done, total, unit: 'indexes' }),
     });
+    failpoint('constraints.indexes');
     await addConstraints(context.environment.apiUrl, plan);
     indexes += plan.items.filter((item) => item.kind === 'index').length;
   }

@@ -1,4 +1,5 @@
 import { FreshetError } from '../../errors.js';
+import { failpoint } from '../../failpoints.js';
 import { quoteIdentifier, quoteQualified, tempTableOf } from '../../postgres/identifiers.js';
 import { buildUniqueKeys } from '../../postgres/indexBuild.js';
 import type { Session } from '../../postgres/session.js';
@@ -6,6 +7,7 @@ import type { TableMapping } from '../../config/types.js';
 import type { RunContext } from '../context.js';
 import type { Step } from '../phase.js';
 import { liveNameOf, planTables, tablesOf } from '../tables.js';
+import { countReconciled } from '../writersDeletions.js';
 import type { CopySummary } from './copyData.js';
 
 export interface CheckedTables {
@@ -28,16 +30,22 @@ export const buildKeys =
         onIndexBuilt: (_name, done, total) => report({ done, total, unit: 'indexes' }),
       });
     }
+    failpoint('keys.all');
     const rows: Record<string, number> = {};
     await context.withApi(async (session) => {
       for (const mapping of tablesOf(context.definition.media)) {
-        rows[mapping.downstream] = await checkRows(session, mapping, copied);
+        rows[mapping.downstream] = await checkRows(context, session, mapping, copied);
       }
     });
     return { rows };
   };
 
-async function checkRows(session: Session, mapping: TableMapping, copied: CopySummary): Promise<number> {
+async function checkRows(
+  context: RunContext,
+  session: Session,
+  mapping: TableMapping,
+  copied: CopySummary,
+): Promise<number> {
   const table = quoteQualified(tempTableOf(liveNameOf(mapping)));
   await session.query(`analyze ${table}`);
   const nulls = mapping.requiredColumns.map(
@@ -56,8 +64,11 @@ async function checkRows(session: Session, mapping: TableMapping, copied: CopySu
     );
   }
   const found = Number(counted['number of rows']);
-  const expected = copied.tables.find((table) => table.table === mapping.downstream)?.rowsCopied;
-  if (found !== expected) {
+  const expected = copied.tables.find((table) => table.table === mapping.downstream)?.rowsCopied ?? 0;
+  // Rows that left the table when an earlier attempt reconciled it, not more.
+  const gone =
+    mapping.deletedMediaTable === null ? 0 : await countReconciled(context, mapping.deletedMediaTable);
+  if (found > expected || found < expected - gone) {
     throw new FreshetError(
       'ROWS_LOST',
       `${expected} rows of ${mapping.downstream} were copied, but its temp table holds ${found}.`,

@@ -1,5 +1,6 @@
 import { copyMedia } from '../../copy/copyMedia.js';
 import type { CopyOptions, TableCopyResult } from '../../copy/types.js';
+import { failpoint } from '../../failpoints.js';
 import { recordApplied } from '../../postgres/applied.js';
 import { withTransaction } from '../../postgres/session.js';
 import { version } from '../../version.js';
@@ -69,6 +70,7 @@ function reportRows(report: Report): CopyOptions['onProgress'] {
 /** Without a copy: which deletions and sensitive marks the indexes are going to have taken into account is recorded now. */
 export const skipCopy: Step<CopySummary> = async (context) => {
   await recordAppliedSets(context);
+  failpoint(context.run.flow === 'refresh' ? 'copy.applied' : 'applied-sets.applied');
   await noteApplied(context);
   return { snapshotAt: null, tables: [], liveOids: {} };
 };

@@ -24,6 +24,7 @@ export const createIndexes: Step<{ main: string; filtered: string }> = async (co
 export const createFilteredIndex: Step<{ main: string; filtered: string }> = async (context) => {
   const names = indexNamesOf(context);
   await createMarked(context, names.filtered, 'filtered', 'reuse');
+  failpoint('create-indexes.filtered');
   await recordGeneration(context);
   return { main: names.main, filtered: names.filtered };
 };
@@ -60,7 +61,8 @@ async function recordGeneration(context: RunContext): Promise<void> {
   });
 }
 
-async function readLiveOids(context: RunContext): Promise<Record<string, number>> {
+/** Oids of the live tables, by name. */
+export async function readLiveOids(context: RunContext): Promise<Record<string, number>> {
   const names = tablesOf(context.definition.media).map((mapping) => liveNameOf(mapping));
   const { rows } = await context.withApi((session) =>
     session.query<{ place: string; oid: string }>(

@@ -1,4 +1,5 @@
 import { failpoint } from '../../failpoints.js';
+import { pausepoint } from '../../pausepoint.js';
 import { removeWriteAlias } from '../../search/index.js';
 import { populateFilteredIndex, type FilteredIndexProgress } from '../../search/filteredIndex.js';
 import { writeAlias } from '../../search/names.js';
@@ -32,6 +33,7 @@ export const populateFiltered: Step<FilteredSummary> = async (context, report) =
     finishedRanges,
     onRangeFinished: async (range, documents) => {
       failpoint('filtered-index.copied');
+      await pausepoint('filtered-index.copied');
       await recordFilteredRange(state, run.id, { ...range, documents, termsDigest: terms.digest });
       failpoint('filtered-index.range');
     },

@@ -1,5 +1,6 @@
 import { checkCopy } from '../../copy/checkCopy.js';
 import { FreshetError } from '../../errors.js';
+import { failpoint } from '../../failpoints.js';
 import { parseQualifiedName } from '../../postgres/identifiers.js';
 import { ensureMarks } from '../../postgres/marks.js';
 import { rehearseTempTables } from '../../postgres/rehearsal.js';
@@ -9,25 +10,31 @@ import { assertAliasUsable, liveIndexOf } from '../../search/aliases.js';
 import { describeCluster } from '../../search/client.js';
 import { readIndex } from '../../search/index.js';
 import { assertSuffix } from '../../search/names.js';
+import { assertCandidateAliasesFree } from '../candidateAlias.js';
+import { assertHooksUsable } from '../hooks.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { RunContext } from '../context.js';
 import type { Step } from '../phase.js';
 import { checkKept } from '../kept.js';
-import { finishPromotion } from '../finishPromotion.js';
+import { recoverMedia } from '../recover.js';
 import { describeLiveTables, tablesOf } from '../tables.js';
 import { readTerms } from '../terms.js';
 import { copyOptionsOf } from './copyData.js';
 
 /**
  * What would make the run fail later is found now, before anything is copied: servers that do not answer, aliases that are indexes, names
- * that are taken, tables and columns that are missing, features of tables that cannot be carried, a catalog without records, a list of terms
+ * that are taken, hooks that are not there, tables and columns that are missing, features of tables that cannot be carried, a catalog without records, a list of terms
  * that cannot be read (needed only hours later). Nothing is changed before all of it was looked at.
  */
 export const preflight: Step<{ engine: string; version: string }> = async (context) => {
   const { engine, version } = await describeCluster(context.search);
-  await finishPromotion(context);
+  // What is half live must become live, whatever the catalog is like by now.
+  if (context.run.promotionBeganAt !== null) return { engine, version };
+  await recoverMedia(context, context.leadership, context.definition);
   await checkKept(context);
   await checkIndexNames(context);
+  if (context.run.parameters.hold === true) await assertCandidateAliasesFree(context);
+  await assertHooksUsable(context);
   await checkOrigin(context);
   await readTerms(context);
   await context.withApi(async (session) => {
@@ -36,6 +43,7 @@ export const preflight: Step<{ engine: string; version: string }> = async (conte
     else await checkTables(session, context, shapes);
     await ensureMarks(session);
   });
+  failpoint('preflight.looked');
   return { engine, version };
 };
 

@@ -4,12 +4,15 @@ import { promoteAttemptsMax, stepAttemptsMax, swapLockWindowMs } from '../../lim
 import { isHeldBy } from '../../postgres/holders.js';
 import type { Session } from '../../postgres/session.js';
 import { countWithdrawnDeletions } from '../../postgres/reconcileTable.js';
+import { recordServed } from '../../postgres/promotions.js';
 import { swapTables, validateForeignKeys, type Blocker, type SwapRecord } from '../../postgres/swap.js';
 import { moveAliases } from '../../search/aliases.js';
 import { recordCandidateTables, recordPromotion } from '../../state/generations.js';
 import { beginPromotion } from '../../state/runs.js';
 import { version } from '../../version.js';
 import { failpoint } from '../../failpoints.js';
+import { pausepoint } from '../../pausepoint.js';
+import { candidateRemovals } from '../candidateAlias.js';
 import type { RunContext } from '../context.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { Step } from '../phase.js';
@@ -17,6 +20,7 @@ import { cancelledError } from '../cancellation.js';
 import { applyAllDeletions, reconcile, reconcileTargetOf, type Reconciled } from '../reconcile.js';
 import { liveNameOf, planTables, tablesOf } from '../tables.js';
 import type { CopySummary } from './copyData.js';
+import { readLiveOids } from './createIndexes.js';
 
 export interface Promoted {
   readonly lockHeldMs: number | null;
@@ -35,43 +39,58 @@ export const promote =
     await begin(context);
     const swapped = context.run.parameters.skipCopyData ? null : await swap(context, copied);
     failpoint('promote.tablesSwapped');
-    await finishAliases(context, swapped);
-    const live = liveNameOf(context.definition.media.main);
-    const names = indexNamesOf(context);
-    const reconciled = await attemptAfterwards(
-      context,
-      'taking the last changes of API writers into account',
-      () =>
-        reconcile(context, {
-          table: live,
-          rows: swapped === null ? 'untouched' : 'live',
-          indexes: [names.filtered, names.main],
-        }),
-    );
-    await attemptAfterwards(context, 'telling withdrawn deletions', () => tellWithdrawals(context));
-    if (swapped !== null) {
-      await attemptAfterwards(context, 'validating foreign keys', () =>
-        validateForeignKeys(context.environment.apiUrl, swapped),
-      );
-    }
-    return {
-      lockHeldMs: swapped?.lockHeldMs ?? null,
-      lockRetries: swapped?.lockRetries ?? null,
-      orphansKept: swapped?.orphans.reduce((sum, orphans) => sum + orphans.rows, 0) ?? 0,
-      reconciled,
-    };
+    await pausepoint('promote.tablesSwapped');
+    return completePromotion(context, swapped);
   };
+
+/**
+ * All that follows the swap, which `swapped` records. Also done for a run that gave up in between (`finishPromotion.ts`).
+ * @param retries of the aliases' move, once tables are swapped.
+ */
+export async function completePromotion(
+  context: RunContext,
+  swapped: SwapRecord | null,
+  retries = promoteAttemptsMax,
+): Promise<Promoted> {
+  await finishAliases(context, swapped, retries);
+  const live = liveNameOf(context.definition.media.main);
+  const names = indexNamesOf(context);
+  const reconciled = await attemptAfterwards(
+    context,
+    'taking the last changes of API writers into account',
+    () =>
+      reconcile(context, {
+        table: live,
+        rows: swapped === null ? 'untouched' : 'live',
+        indexes: [names.filtered, names.main],
+        phase: 'promote',
+      }),
+  );
+  failpoint('promote.reconciled');
+  await attemptAfterwards(context, 'telling withdrawn deletions', () => tellWithdrawals(context));
+  if (swapped !== null) {
+    await attemptAfterwards(context, 'validating foreign keys', () =>
+      validateForeignKeys(context.environment.apiUrl, swapped),
+    );
+  }
+  return {
+    lockHeldMs: swapped?.lockHeldMs ?? null,
+    lockRetries: swapped?.lockRetries ?? null,
+    orphansKept: swapped?.orphans.reduce((sum, orphans) => sum + orphans.rows, 0) ?? 0,
+    reconciled,
+  };
+}
 
 /** Moves the filtered alias alone. */
 export const promoteFiltered: Step<Promoted> = async (context) => {
   await begin(context);
-  await finishAliases(context, null);
+  await finishAliases(context, null, 0);
   const { filtered } = indexNamesOf(context);
   const table = liveNameOf(context.definition.media.main);
   const reconciled = await attemptAfterwards(
     context,
     'taking the last changes of API writers into account',
-    () => reconcile(context, { table, rows: 'untouched', indexes: [filtered] }),
+    () => reconcile(context, { table, rows: 'untouched', indexes: [filtered], phase: 'promote' }),
   );
   return { lockHeldMs: null, lockRetries: null, orphansKept: 0, reconciled };
 };
@@ -86,17 +105,25 @@ async function begin(context: RunContext): Promise<void> {
  * The aliases follow the tables, whatever it takes: once the tables are swapped nothing but success ends the tries (within
  * `promoteAttemptsMax`), because until then readers find documents of the old generation beside rows of the new one.
  */
-async function finishAliases(context: RunContext, swapped: SwapRecord | null): Promise<void> {
+async function finishAliases(
+  context: RunContext,
+  swapped: SwapRecord | null,
+  retries: number,
+): Promise<void> {
   const finish = async (): Promise<void> => {
     await moveMediaAliases(context);
     failpoint('promote.aliasesMoved');
+    await pausepoint('promote.aliasesMoved');
+    await recordParts(context, swapped);
+    failpoint('promote.parts');
     if (swapped !== null) await recordTables(context, swapped);
     await recordPromotion(context.state, context.run.id);
+    failpoint('promote.generation');
   };
   if (swapped === null) return finish();
   try {
     await pRetry(finish, {
-      retries: promoteAttemptsMax,
+      retries,
       minTimeout: 500,
       maxTimeout: 30_000,
       shouldRetry: () => !context.closing.aborted,
@@ -166,10 +193,22 @@ async function assertStillHeld(session: Session, { run, leadership }: RunContext
   throw new FreshetError('LEADERSHIP_LOST', `Another process has taken over run ${run.id}.`);
 }
 
+/** In the API database: live and previous can be told from there when the state database is lost. */
+async function recordParts(context: RunContext, swapped: SwapRecord | null): Promise<void> {
+  const { run } = context;
+  const { main, filtered } = indexNamesOf(context);
+  const tables = swapped === null ? await readLiveOids(context) : oidsIn(swapped);
+  const parts = { runId: run.id, media: run.media, tables, mainIndex: main, filteredIndex: filtered };
+  await context.withApi((session) => recordServed(session, parts));
+}
+
 /** The generation's tables are known only after the swap. */
 async function recordTables({ state, run }: RunContext, record: SwapRecord): Promise<void> {
-  const tables = Object.fromEntries(record.tables.map((table) => [table.live.name, table.liveOid]));
-  await recordCandidateTables(state, run.id, tables);
+  await recordCandidateTables(state, run.id, oidsIn(record));
+}
+
+function oidsIn(record: SwapRecord): Record<string, number> {
+  return Object.fromEntries(record.tables.map((table) => [table.live.name, table.liveOid]));
 }
 
 /** A record whose deletion was withdrawn after the copy left it out is not there: the operator may want to know. */
@@ -199,11 +238,13 @@ function tellBlockers(context: RunContext): (blockers: readonly Blocker[]) => vo
   };
 }
 
-/** Both aliases in one request. The filtered-index flow moves its alias alone. */
+/** Both aliases in one request, which also takes a held candidate's own aliases away. The filtered-index flow moves its alias alone. */
 async function moveMediaAliases(context: RunContext): Promise<void> {
-  const { alias, filteredAlias } = context.definition.media.index;
+  const { media } = context.definition;
+  const { alias, filteredAlias } = media.index;
   const names = indexNamesOf(context);
   const filtered = { alias: filteredAlias, to: names.filtered, from: null };
   const main = { alias, to: names.main, from: null };
-  await moveAliases(context.search, context.run.flow === 'refresh' ? [main, filtered] : [filtered]);
+  if (context.run.flow !== 'refresh') await moveAliases(context.search, [filtered]);
+  else await moveAliases(context.search, [main, filtered], candidateRemovals(media, names));
 }

@@ -14,5 +14,6 @@ export const reconcileWriters: Step<Reconciled> = (context) => {
     table: indexedTableOf(context),
     rows: run.parameters.skipCopyData ? 'untouched' : 'own',
     indexes: run.flow === 'refresh' ? [names.filtered, names.main] : [names.filtered],
+    phase: 'reconcile',
   });
 };

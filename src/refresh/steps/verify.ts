@@ -42,6 +42,7 @@ export const verify =
   (input: GateInput): Step<{ checks: readonly Check[] }> =>
   async (context, report) => {
     await setRunState(context.state, context.run.id, 'verifying');
+    failpoint('verify.begun');
     const names = indexNamesOf(context);
     await refreshIndex(context.search, names.main);
     await refreshIndex(context.search, names.filtered);
@@ -62,6 +63,7 @@ export const verifyFiltered =
   (input: Pick<GateInput, 'filtered'>): Step<{ checks: readonly Check[] }> =>
   async (context) => {
     await setRunState(context.state, context.run.id, 'verifying');
+    failpoint('verify.begun');
     const names = indexNamesOf(context);
     await refreshIndex(context.search, names.filtered);
     const filtered = await countDocuments(context.search, names.filtered);

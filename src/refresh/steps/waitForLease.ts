@@ -2,7 +2,7 @@ import { FreshetError } from '../../errors.js';
 import { failpoint } from '../../failpoints.js';
 import { leasePollMs } from '../../limits.js';
 import { pause } from '../../pause.js';
-import { setRunState } from '../../state/runs.js';
+import { setRunState, type Run } from '../../state/runs.js';
 import { tryAcquireLease, type LeaseHolder } from '../../state/leases.js';
 import type { RunContext } from '../context.js';
 import { holdTarget, targetHeld } from '../holdTarget.js';
@@ -10,7 +10,7 @@ import type { Step } from '../phase.js';
 
 /**
  * Waits until no other run holds the environment: first the lease in the state database, then the API database itself, which a run of
- * another state database may hold. Only a refresh waits; any other flow says who holds it.
+ * another state database may hold. Only a refresh waits; any other flow, and the promotion of a held run, says who holds it.
  */
 export const waitForLease: Step<{ waitedMs: number }> = async (context) => {
   const { state, run } = context;
@@ -30,6 +30,8 @@ export const waitForLease: Step<{ waitedMs: number }> = async (context) => {
 interface Obstacle {
   readonly error: FreshetError;
   readonly holder: string;
+  /** What to do where it may never end by itself. */
+  readonly remedy?: string;
 }
 
 /** Repeats `attempt` until nothing is in the way; tells once who is. */
@@ -38,17 +40,22 @@ async function waitUntil(context: RunContext, attempt: () => Promise<Obstacle | 
   for (;;) {
     const obstacle = await attempt();
     if (obstacle === null) return;
-    if (context.run.flow !== 'refresh') throw obstacle.error;
-    const { holder } = obstacle;
+    if (!mayWait(context.run)) throw obstacle.error;
+    const { holder, remedy = '' } = obstacle;
     if (told !== holder)
       await context.event(
         'info',
         'run.waiting',
-        `waits for ${holder}, which holds ${context.run.environment}`,
+        `waits for ${holder}, which holds ${context.run.environment}${remedy}`,
       );
     told = holder;
     await pause(leasePollMs, context.cancelled);
   }
+}
+
+/** Who promotes a held run by command wants it now, or to know why not: meanwhile it is held as it was. */
+function mayWait({ flow, parameters }: Run): boolean {
+  return flow === 'refresh' && parameters.released !== true;
 }
 
 async function acquireLease({ state, run }: RunContext): Promise<Obstacle | null> {
@@ -71,10 +78,11 @@ async function acquireTarget(context: RunContext): Promise<Obstacle | null> {
   return {
     error: targetHeld(context, holder),
     holder: `run ${holder.runId} (${holder.media}) of another state database, on ${holder.host}`,
+    remedy: `; if that state database is gone for good: freshet release ${context.run.environment}`,
   };
 }
 
-function environmentBusy(environment: string, holder: LeaseHolder): FreshetError {
+export function environmentBusy(environment: string, holder: LeaseHolder): FreshetError {
   return new FreshetError(
     'ENVIRONMENT_BUSY',
     `${environment} is held by ${holder.definition} (run ${holder.runId}) since ${holder.acquiredAt.toISOString()}.`,

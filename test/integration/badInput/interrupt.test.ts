@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fillCatalog } from '../../../src/sample/index.js';
 import { LocalEnvironment, outcomeOf } from '../../setup/localEnvironment.js';
+import { runOnTerminal, type OnTerminal } from '../../setup/terminal.js';
+import { addGates, gatedUpstream, gates, hold, shut, waitUntilBlocked } from '../refresh/gates.js';
+import { expectNothingLeft, readRuns, waitForRun } from '../refresh/runState.js';
 
 interface RunRow {
   readonly definition: string;
@@ -135,5 +138,97 @@ describe('a refresh that is interrupted', () => {
     expect(taken.status).toBe(0);
     expect((await runs()).map(({ state }) => state)).not.toContain('running');
     expect((await runs()).slice(before).map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
+  });
+});
+
+describe('Ctrl-C on a terminal, on a run that is followed', () => {
+  let local: LocalEnvironment;
+  beforeAll(async () => {
+    local = await LocalEnvironment.create(inject('parts'));
+    await fillCatalog({ catalogUrl: local.catalog.url, media: 'image', records: 200, seed: 7 });
+    await addGates(local);
+    await local.writeConfig(gatedUpstream);
+    expect((await local.run(['refresh', 'local', 'image'])).status).toBe(0);
+  });
+  afterAll(() => local.drop());
+
+  const begin = async (): Promise<{ command: OnTerminal; runId: string }> => {
+    const command = runOnTerminal(local, ['refresh', 'local', 'image']);
+    return { command, runId: await waitForRun(local, 'local_image_data_refresh') };
+  };
+
+  const expectShown = (command: OnTerminal, text: RegExp): Promise<void> =>
+    expect.poll(() => command.shown(), { timeout: 60_000 }).toMatch(text);
+
+  const stateOf = async (runId: string): Promise<string | undefined> =>
+    (await readRuns(local)).find(({ id }) => id === runId)?.state;
+
+  const askAgain =
+    /Ctrl-C again cancels the run\. Without it the run is left as it is in 2 s\. The run goes on with: freshet refresh local image/;
+
+  it('once, leaves the run as it is after it has said how to cancel it', async () => {
+    const open = await shut(local, gates.rows);
+    const { command, runId } = await begin();
+    await waitUntilBlocked(local, runId, gates.rows);
+    command.interrupt();
+    await expectShown(command, askAgain);
+    expect(await command.ended).toEqual({ status: 130 });
+    expect(command.shown()).toMatch(/interrupted: nothing that is live was changed by that/);
+    expect(await stateOf(runId)).toBe('running');
+    await open();
+    const again = await local.run(['refresh', 'local', 'image']);
+    expect(again.stderr).toContain(`resuming: run ${runId}`);
+    expect(again.status).toBe(0);
+  });
+
+  it('twice, cancels it and follows it to its end', async () => {
+    const open = await shut(local, gates.rows);
+    const { command, runId } = await begin();
+    await waitUntilBlocked(local, runId, gates.rows);
+    command.interrupt();
+    await expectShown(command, askAgain);
+    command.interrupt();
+    await expectShown(command, /cancelling: what the run has made is removed/);
+    expect(await command.ended).toEqual({ status: 130 });
+    expect(command.shown()).toMatch(/cancelled in copy: Run \S+ was cancelled/);
+    expect(await stateOf(runId)).toBe('cancelled');
+    await expectNothingLeft(local, runId);
+    await open();
+  });
+
+  it('three times, ends at once; the cancellation is kept for the next command', async () => {
+    const open = await shut(local, gates.otherIndex);
+    const { command, runId } = await begin();
+    await waitUntilBlocked(local, runId, gates.otherIndex);
+    // The table cannot be dropped, so the cancellation takes its time.
+    const unlock = await hold(local, 'api', 'lock table public.temp_import_image in access share mode');
+    command.interrupt();
+    await expectShown(command, askAgain);
+    command.interrupt();
+    await expectShown(command, /cancelling/);
+    command.interrupt();
+    expect(await command.ended).toEqual({ status: 130 });
+    await unlock();
+    await open();
+    expect(await stateOf(runId)).not.toBe('cancelled');
+    // It first ends the run that was cancelled, then begins its own.
+    const next = await local.run(['refresh', 'local', 'image']);
+    expect(next.stderr).toContain(`run ${runId} was cancelled and is not over; its end comes first`);
+    expect(next.status, next.stderr).toBe(0);
+    expect(await stateOf(runId)).toBe('cancelled');
+    await expectNothingLeft(local, runId);
+  });
+
+  it('twice in a promotion, says that it cannot be cancelled, and lets it end', async () => {
+    const unlock = await hold(local, 'api', 'lock table public.image in access share mode');
+    const { command, runId } = await begin();
+    await expect.poll(() => stateOf(runId), { timeout: 60_000 }).toBe('promoting');
+    command.interrupt();
+    await expectShown(command, askAgain);
+    command.interrupt();
+    await expectShown(command, /not cancelled: Run \S+ cannot be cancelled: its promotion has begun/);
+    await unlock();
+    expect(await command.ended).toEqual({ status: 0 });
+    expect(await stateOf(runId)).toBe('succeeded');
   });
 });

@@ -234,9 +234,9 @@ describe('the doctor', () => {
     await createIndex(`${alias}-live`, withMark({}, mark));
     await client.indices.putAlias({ index: `${alias}-live`, name: alias });
     expect(await complaints()).toEqual([
-      'warning: public.temp_import_image was left by the run run1.',
       'warning: public.temp_import_other is called like a temp table but carries no mark of freshet, which will never drop it.',
-      `warning: The index ${alias}-left of the run run1 has no public alias and belongs to no kept generation that is known.`,
+      'warning: The table public.temp_import_image was left by run run1.',
+      `warning: The index ${alias}-left was left by run run1.`,
     ]);
     await run(api.url, 'delete from freshet.parts');
     expect(await complaints()).toContain(

@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest';
-import { dropPrevious } from '../../../src/postgres/generations.js';
 import type { QualifiedName } from '../../../src/postgres/identifiers.js';
 import { describeTable, type TableShape } from '../../../src/postgres/tableShape.js';
-import { createApi, diffBeforeAfter, named, refreshTables, type ApiDatabase } from './refreshCycle.js';
+import {
+  createApi,
+  diffBeforeAfter,
+  dropPrevious,
+  named,
+  refreshTables,
+  type ApiDatabase,
+} from './refreshCycle.js';
 
 const common = `created_on timestamptz not null, updated_on timestamptz not null, foreign_identifier text, title text,
   foreign_landing_url text, creator text, creator_url text, url text, filesize int`;

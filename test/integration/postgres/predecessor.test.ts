@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { dropPrevious } from '../../../src/postgres/generations.js';
 import { buildUniqueKeys, buildOtherIndexes, addConstraints } from '../../../src/postgres/indexBuild.js';
 import { assertIdsFit, firstNewId, readIdSequence } from '../../../src/postgres/sequences.js';
 import { describeTable } from '../../../src/postgres/tableShape.js';
@@ -7,6 +6,7 @@ import {
   buildTempTables,
   createApi,
   diffBeforeAfter,
+  dropPrevious,
   finishTempTables,
   named,
   refreshTables,

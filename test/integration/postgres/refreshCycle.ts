@@ -2,8 +2,9 @@ import { afterEach, inject } from 'vitest';
 import { quoteIdentifier, quoteQualified, type QualifiedName } from '../../../src/postgres/identifiers.js';
 import { addConstraints, buildOtherIndexes, buildUniqueKeys } from '../../../src/postgres/indexBuild.js';
 import { diffTables, vacuumTempTable } from '../../../src/postgres/finishTempTable.js';
-import { ensureMarks } from '../../../src/postgres/marks.js';
-import { openSession, withTransaction, type Session } from '../../../src/postgres/session.js';
+import { dropParts, whyTableKept } from '../../../src/postgres/generations.js';
+import { ensureMarks, listParts, type Part } from '../../../src/postgres/marks.js';
+import { openSession, withSession, withTransaction, type Session } from '../../../src/postgres/session.js';
 import { diffShapes } from '../../../src/postgres/shape/diff.js';
 import {
   swapTables,
@@ -157,6 +158,26 @@ export async function refreshTables(
   const record = await swapTables(await prepareRefresh(api, tables, options));
   await validateForeignKeys(api.url, record);
   return record;
+}
+
+/** Drops what neither a kept generation nor a run that goes on needs, as a clean-up does. @returns what was dropped. */
+export async function dropPrevious(
+  url: string,
+  options: {
+    readonly media: string;
+    readonly keepOids: readonly number[];
+    readonly isRunOver: (runId: string) => boolean;
+  },
+): Promise<Part[]> {
+  return withSession(url, { applicationName: 'test', called: 'API database' }, async (session) => {
+    const { keepOids, isRunOver } = options;
+    const whyRunKept = (runId: string): string | null => (isRunOver(runId) ? null : 'it goes on');
+    const parts = (await listParts(session, options.media)).filter(
+      (part) => whyTableKept(part, { keepOids, whyRunKept }) === null,
+    );
+    await dropParts(session, parts, 10_000);
+    return parts;
+  });
 }
 
 /** Everything by which readers and writers could tell the table from what it was: empty = nothing. */

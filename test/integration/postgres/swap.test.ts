@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { dropPrevious, listParts } from '../../../src/postgres/generations.js';
+import { listParts } from '../../../src/postgres/generations.js';
 import { countOrphans } from '../../../src/postgres/orphans.js';
 import type { Session } from '../../../src/postgres/session.js';
 import { swapTables, validateForeignKeys, type Blocker } from '../../../src/postgres/swap.js';
@@ -9,6 +9,7 @@ import {
   buildTempTables,
   createApi,
   diffBeforeAfter,
+  dropPrevious,
   finishTempTables,
   named,
   prepareRefresh,

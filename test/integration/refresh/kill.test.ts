@@ -3,25 +3,14 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fillCatalog } from '../../../src/sample/index.js';
 import { LocalEnvironment, outcomeOf } from '../../setup/localEnvironment.js';
 
-/** Points before the promotion: nothing that readers see may have changed when the process dies there. */
-const beforePromotion = [
-  'copy.beforeCommit',
-  'copy.afterCommit',
-  'keys.after',
-  'promote.before',
-  'swap.beforeCommit',
-];
-
-/** Points in the promotion and after it: what is half done is finished. */
-const inPromotion = ['swap.afterCommit', 'promote.tablesSwapped', 'promote.aliasesMoved', 'promote.after'];
-
 interface Row {
   readonly id: number;
   readonly identifier: string;
   readonly url: string;
 }
 
-describe('a refresh whose process is killed', () => {
+/** Killed at every failpoint: `test/crash`. */
+describe('a refresh whose process or worker is killed', () => {
   let local: LocalEnvironment;
   let round = 0;
 
@@ -106,37 +95,6 @@ describe('a refresh whose process is killed', () => {
     await expectCatalogIsLive();
     await expectNoLeftovers();
   };
-
-  it.each(beforePromotion)(
-    'at %s: readers see what they saw, and started again it ends right',
-    async (point) => {
-      const rows = await liveRows();
-      const documents = await local.documents(local.aliases.image);
-      await changeCatalog();
-      await kill(point);
-      expect(await liveRows()).toEqual(rows);
-      expect(await local.documents(local.aliases.image)).toEqual(documents);
-      await resume();
-    },
-  );
-
-  it.each(inPromotion)(
-    'D35, D36: at %s, started again the promotion is finished, not repeated',
-    async (point) => {
-      await changeCatalog();
-      await kill(point);
-      await resume();
-      const { rows } = await local.withApi((session) =>
-        session.query<{ runs: string }>('select count(distinct run_id) as runs from freshet.swaps'),
-      );
-      const { rows: promoted } = await local.withState((session) =>
-        session.query<{ runs: string }>(
-          `select count(*) as runs from freshet.runs where state = 'succeeded'`,
-        ),
-      );
-      expect(rows[0]?.runs).toBe(promoted[0]?.runs);
-    },
-  );
 
   it('I2: a promotion that was given up between tables and aliases is finished by the next run, before anything else', async () => {
     await changeCatalog();

@@ -113,6 +113,49 @@ describe('D40: moving aliases', () => {
     expect([...seen]).toEqual([1]);
   });
 
+  it('takes others away in the same step, from the named index only, and is harmless twice', async () => {
+    const [alias, shown] = [engine.name('alias'), engine.name('shown')];
+    const [old, next, other] = [
+      await engine.create(engine.name('old')),
+      await engine.create(engine.name('next')),
+      await engine.create(engine.name('other')),
+    ];
+    await addAlias(old, alias);
+    await moveAliases(client, [{ alias: shown, to: next, from: [], readOnly: true }]);
+    await addAlias(other, shown);
+    let isMoving = true;
+    const seen = new Set<string>();
+    const reader = (async () => {
+      while (isMoving) {
+        const { body } = await callEngine<Record<string, { aliases: object }>>(client, {
+          method: 'GET',
+          path: [next, '_alias'],
+          what: 'test',
+        });
+        seen.add(Object.keys(body[next]?.aliases ?? {}).join());
+      }
+    })();
+    const move = () => moveAliases(client, [{ alias, to: next, from: null }], [{ alias: shown, from: next }]);
+    expect(await move()).toMatchObject({ moved: true });
+    isMoving = false;
+    await reader;
+    expect([...seen].every((names) => names === shown || names === alias)).toBe(true);
+    expect([await readAlias(client, alias), await readAlias(client, shown)]).toEqual([[next], [other]]);
+    expect(await move()).toMatchObject({ moved: false });
+  });
+
+  it('that is read-only refuses documents, also where somebody had made it writable', async () => {
+    const alias = engine.name('shown');
+    const index = await engine.create(engine.name('next'));
+    await addAlias(index, alias);
+    const write = (method: 'PUT' | 'DELETE') =>
+      callEngine(client, { method, path: [alias, '_doc', '1'], body: { id: 1 }, what: 'test' });
+    await write('PUT');
+    await moveAliases(client, [{ alias, to: index, from: [index], readOnly: true }]);
+    await expect(write('PUT')).rejects.toThrow(/no write index is defined/);
+    await expect(write('DELETE')).rejects.toThrow(/no write index is defined/);
+  });
+
   it('of nothing is null', async () => {
     expect(await liveIndexOf(client, engine.name('nothing'))).toBeNull();
   });

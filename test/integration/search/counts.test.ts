@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, inject, it } from 'vitest';
 import {
   countBySource,
   countDocuments,
@@ -6,6 +6,10 @@ import {
   readIdBounds,
   refreshIndex,
 } from '../../../src/search/index.js';
+import { callEngine } from '../../../src/search/call.js';
+import { openSearchClient } from '../../../src/search/client.js';
+import { fetchDocuments } from '../../../src/search/documents.js';
+import { findIdsByKeyword } from '../../../src/search/lookups.js';
 import { refusedWith, useEngine } from './engine.js';
 
 const engine = useEngine();
@@ -51,5 +55,52 @@ describe('counting', () => {
 
   it('a missing index is an error, not zero', async () => {
     await expect(countDocuments(client, engine.name('none'))).rejects.toEqual(refusedWith('SEARCH_REFUSED'));
+  });
+});
+
+/** What a cluster is for some seconds after its restart: one of two shards has a node. */
+describe('an index of which a shard is missing', () => {
+  const request = (method: 'PUT' | 'POST', path: readonly string[], body?: object, query = {}) =>
+    callEngine(client, {
+      method,
+      path,
+      query,
+      ...(body === undefined ? {} : { body }),
+      what: 'test',
+      accept: [503],
+    });
+  const ids = ['1', '2', '3', '4', '5', '6', '7', '8'];
+
+  /** Two shards that may not be on one node, of which there is one. */
+  const createHalf = async (): Promise<string> => {
+    const index = engine.name('half');
+    const settings = {
+      number_of_shards: 2,
+      number_of_replicas: 0,
+      'routing.allocation.total_shards_per_node': 1,
+    };
+    const mappings = { properties: { identifier: { type: 'keyword' } } };
+    await request('PUT', [index], { settings, mappings }, { wait_for_active_shards: 0 });
+    return index;
+  };
+  it('has no number of documents, instead of a smaller one, and no document is taken for missing', async () => {
+    const index = await createHalf();
+    const writes = ids.map((id) =>
+      request('PUT', [index, '_doc', id], { identifier: `record-${id}` }, { timeout: '1s', refresh: true }),
+    );
+    const statuses = (await Promise.all(writes)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([201, 503]));
+    await expect(countDocuments(client, index)).rejects.toEqual(refusedWith('SEARCH_UNREACHABLE'));
+    await expect(fetchDocuments(client, index, ids)).rejects.toEqual(refusedWith('SEARCH_UNREACHABLE'));
+  });
+
+  it('is waited for by a look-up, which would else find nothing', async () => {
+    const index = await createHalf();
+    const impatient = openSearchClient([inject('parts').searchUrl], { signal: AbortSignal.timeout(2_000) });
+    try {
+      await expect(findIdsByKeyword(impatient, index, 'identifier', ['record-7'])).rejects.toThrow(/timeout/);
+    } finally {
+      await impatient.close();
+    }
   });
 });

@@ -24,6 +24,7 @@ const run = (state: Run['state'], error: Partial<RunError> | null = null): Run =
       : { code: 'INTERNAL', message: 'm', remedy: 'do this', phase: null, details: {}, ...error },
   attempt: 1,
   cancelRequestedAt: null,
+  promotionBeganAt: null,
   createdAt: new Date(0),
   startedAt: null,
   finishedAt: null,
@@ -37,6 +38,9 @@ describe('the exit status', () => {
     ['a configuration that only the servers show to be wrong', run('failed', { code: 'SAME_DATABASE' }), 64],
     ['failed with a code of another version', run('failed', { code: 'OF_TOMORROW' }), 1],
     ['cancelled', run('cancelled'), 1],
+    ['held', run('held'), 0],
+    ['held again, since its promotion was refused', run('held', { code: 'GATE_REFUSED' }), 2],
+    ['held again, since a server was down', run('held', { code: 'SEARCH_UNREACHABLE' }), 1],
   ])('of a run that is %s', (_how, ended, status) => {
     expect(statusOfRun(ended)).toBe(status);
   });

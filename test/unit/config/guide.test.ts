@@ -44,9 +44,10 @@ describe('the guide to the configuration', () => {
       'index',
       'document',
       'from',
+      'to',
     ];
     const input = {
-      environments: { local: { sensitiveTerms: {} } },
+      environments: { local: { sensitiveTerms: {}, promotion: { windows: [{}] } } },
       media: { a: { main: {}, index: {}, document: {} }, b: {} },
     };
     const error: unknown = await buildConfig(input, { env: {}, file: null, folder: '/' }).catch(
@@ -73,6 +74,7 @@ describe('the guide to the configuration', () => {
     ['environments.<name>.gate.orphansMax', 1_000],
     ['environments.<name>.gate.allowEmpty', false],
     ['environments.<name>.keepPreviousUntil', 'next promotion'],
+    ['environments.<name>.keepFailedHours', 24],
   ])('says the default of %s as it is', (key, standard) => {
     const { environments } = configSchema.parse({ environments: { one: {} }, media: {} });
     const found = key

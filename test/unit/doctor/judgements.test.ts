@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { configSchema } from '../../../src/config/schema.js';
 import { judgeDisks, judgeHealth } from '../../../src/refresh/doctor/cluster.js';
 import { attempt, findingOf } from '../../../src/refresh/doctor/finding.js';
-import { judgeIndexes, judgeTempTables } from '../../../src/refresh/doctor/leftovers.js';
+import { judgeLeftovers, judgeUnmarked, rulesOf } from '../../../src/refresh/doctor/leftovers.js';
 import { judgeIds, type IdFacts } from '../../../src/refresh/doctor/sequences.js';
 import {
   judgeCatalog,
@@ -113,32 +114,39 @@ describe('the cluster', () => {
 });
 
 describe('leftovers', () => {
-  const state = { activeRunIds: new Set(['going']), keptIndexes: new Set(['image-kept']) };
-  const wanted = new Set(['public.temp_import_image']);
+  const environment = configSchema.parse({ environments: { local: {} }, media: {} }).environments['local'];
+  const run = { environment: 'local', media: 'image', errorCode: null } as const;
+  const flags = { promotionBegan: false, wasPromoted: false, isSuperseded: false } as const;
+  const runs = new Map([
+    ['going', { ...run, ...flags, id: 'going', state: 'running', finishedAt: null }],
+    ['over', { ...run, ...flags, id: 'over', state: 'cancelled', finishedAt: new Date() }],
+  ] as const);
+  const rules = rulesOf({ ...environment, name: 'local', media: { image: {} } } as never, {
+    stateId: 's',
+    runs,
+    generations: [],
+  });
+  const table = (runId: string, kept: string | null) =>
+    judgeLeftovers([{ kind: 'table', name: 'public.temp_import_image', runId, kept }], rules);
 
-  it('are no tables of a run that goes on', () => {
-    expect(judgeTempTables([{ name: 'public.temp_import_image', runId: 'going' }], wanted, state)).toEqual(
-      [],
-    );
-    expect(
-      judgeTempTables([{ name: 'public.temp_import_image', runId: 'over' }], wanted, state),
-    ).toHaveLength(1);
+  it('are what the sweeper would remove, and what nobody knows', () => {
+    expect(table('over', null)).toMatchObject([
+      { ok: 'warning', remedy: expect.stringContaining('freshet clean local') as string },
+    ]);
+    expect(table('lost', 'this state database does not know run lost')).toMatchObject([
+      { ok: 'warning', remedy: expect.stringContaining('does not know run lost') as string },
+    ]);
   });
 
-  it('without the state say that nobody can tell', () => {
-    const [table] = judgeTempTables([{ name: 'public.temp_import_image', runId: 'going' }], wanted, null);
-    expect(table?.remedy).toContain('does not know whether the run goes on');
-    const [index] = judgeIndexes([{ name: 'image-x', runId: 'r', aliases: [] }], () => false, null);
-    expect(index?.remedy).toContain('It may be the previous generation');
+  it('are no complaint while they wait for a retry, and nothing at all while their run goes on', () => {
+    expect(table('over', 'it can be retried')).toMatchObject([{ ok: 'ok' }]);
+    expect(table('going', 'it is not over')).toEqual([]);
   });
 
-  it('are indexes that only a run of their own writes to', () => {
-    const isPublic = (alias: string) => alias === 'image';
-    const judge = (name: string, aliases: string[]) =>
-      judgeIndexes([{ name, runId: 'r', aliases }], isPublic, state);
-    expect(judge('image-x', ['image-x-writes'])).toHaveLength(1);
-    expect(judge('image-x', ['image'])).toEqual([]);
-    expect(judge('image-kept', [])).toEqual([]);
+  it('without a mark are a problem only where they are in the way', () => {
+    const wanted = new Set(['public.temp_import_image']);
+    const levels = judgeUnmarked(['public.temp_import_image', 'public.temp_import_other'], wanted);
+    expect(levels.map(({ ok }) => ok)).toEqual(['problem', 'warning']);
   });
 });
 

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { candidateAlias } from '../../../src/config/candidateAlias.js';
 import {
   assertSuffix,
   filteredIndexName,
   indexName,
+  isCandidateAlias,
   isWriteAlias,
   writeAlias,
 } from '../../../src/search/names.js';
@@ -17,6 +19,12 @@ describe('index names', () => {
   it('tell the alias of writers from public ones', () => {
     expect(isWriteAlias(writeAlias('image-abc'))).toBe(true);
     expect(isWriteAlias('image')).toBe(false);
+  });
+
+  it('tell the alias of a held candidate by its name and by what it refuses', () => {
+    expect(isCandidateAlias('image-candidate', { is_write_index: false })).toBe(true);
+    expect(isCandidateAlias('image-candidate', {})).toBe(false);
+    expect(isCandidateAlias('image', { is_write_index: false })).toBe(false);
   });
 
   it.each([
@@ -34,6 +42,8 @@ describe('index names', () => {
     'a#',
     'filtered',
     'abc-filtered',
+    'candidate',
+    'filtered-candidate',
     'x'.repeat(65),
   ])('the suffix %j is refused', (suffix) => {
     expect(() => assertSuffix(suffix)).toThrow(expect.objectContaining({ code: 'SUFFIX_INVALID' }));
@@ -50,8 +60,8 @@ describe('index names', () => {
     expect(() => assertSuffix('x'.repeat(64), ['a'.repeat(180)])).toThrow(/255/);
   });
 
-  it('no accepted suffix makes the main index of one run the filtered index of another', () => {
-    const suffix = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,20}(-filtered)?$/);
+  it('no accepted suffix makes the main index of one run the filtered index of another, or the alias of a held candidate', () => {
+    const suffix = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,20}(-filtered|-candidate)?$|^candidate$/);
     fc.assert(
       fc.property(suffix, suffix, (one, other) => {
         const accepted = [one, other].every((text) => {
@@ -63,7 +73,12 @@ describe('index names', () => {
           }
         });
         fc.pre(accepted);
-        return indexName('image', one) !== filteredIndexName('image', other);
+        const taken = [
+          filteredIndexName('image', other),
+          candidateAlias('image'),
+          candidateAlias('image-filtered'),
+        ];
+        return !taken.includes(indexName('image', one));
       }),
     );
   });

@@ -41,6 +41,20 @@ describe("D41: a reindex task's outcome", () => {
   it.each<[string, TaskBody]>([
     ['without a result', { completed: true }],
     ['whose node left', { completed: true, error: { type: 'node_disconnected_exception' } }],
+    [
+      'that began while a restarted cluster brought its shards back',
+      {
+        completed: true,
+        error: {
+          type: 'search_phase_execution_exception',
+          reason: '',
+          caused_by: {
+            type: 'search_phase_execution_exception',
+            reason: 'Search rejected due to missing shards [[part][1]].',
+          },
+        },
+      },
+    ],
     ['whose writes were refused by an overloaded node', ended({ failures: [{ status: 429 }] })],
   ])('a task %s is tried again', (_name, body) => {
     expect(outcomeOf(body)).toMatchObject({ isPassing: true });

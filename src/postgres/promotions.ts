@@ -1,0 +1,62 @@
+import type { Session } from './session.js';
+import type { SwapRecord } from './swapRecord.js';
+
+/** What went live together, as the API database remembers it: enough to know live and previous when the state database is lost. */
+export interface Promotion {
+  readonly runId: string;
+  readonly media: string;
+  readonly promotedAt: Date;
+  /** Downstream table name → oid. */
+  readonly tables: Readonly<Record<string, number>>;
+  readonly mainIndex: string;
+  readonly filteredIndex: string;
+  /** When it was removed, as far as no other generation shares its parts; null = it is live or previous. */
+  readonly goneAt: Date | null;
+}
+
+/** Records a promotion when its aliases have followed; a repeated step changes nothing. */
+export async function recordServed(
+  session: Session,
+  { runId, media, tables, mainIndex, filteredIndex }: Omit<Promotion, 'promotedAt' | 'goneAt'>,
+): Promise<void> {
+  await session.query(
+    `insert into freshet.promotions (run_id, media, tables, main_index, filtered_index) values ($1, $2, $3, $4, $5)
+     on conflict (run_id) do nothing`,
+    [runId, media, tables, mainIndex, filteredIndex],
+  );
+}
+
+/** These generations are kept no longer. */
+export async function recordUnserved(session: Session, runIds: readonly string[]): Promise<void> {
+  await session.query(
+    'update freshet.promotions set gone_at = now() where run_id = any($1::text[]) and gone_at is null',
+    [runIds],
+  );
+}
+
+/** All promotions of a media type, newest first. */
+export async function listPromotions(session: Session, media: string): Promise<Promotion[]> {
+  const { rows } = await session.query<Promotion>(
+    `select run_id as "runId", media, promoted_at as "promotedAt", tables, main_index as "mainIndex", filtered_index as "filteredIndex",
+       gone_at as "goneAt"
+     from freshet.promotions where media = $1 order by promoted_at desc`,
+    [media],
+  );
+  return rows;
+}
+
+/** The newest swap of tables of a media type. */
+export interface NewestSwap {
+  readonly record: SwapRecord;
+  /** Whether the aliases have followed (`recordServed`). */
+  readonly isFinished: boolean;
+}
+
+/** The newest swap of each media type. */
+export async function listNewestSwaps(session: Session): Promise<NewestSwap[]> {
+  const { rows } = await session.query<NewestSwap>(
+    `select distinct on (s.media) s.record, p.run_id is not null as "isFinished"
+     from freshet.swaps s left join freshet.promotions p using (run_id) order by s.media, s.swapped_at desc`,
+  );
+  return rows;
+}
