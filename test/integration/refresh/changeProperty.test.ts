@@ -181,8 +181,10 @@ class Sequence {
         'select id, url from public.image where not removed_from_source',
       ),
     );
-    const documents = await this.local.documents(this.local.aliases.image).catch(() => new Map());
-    const found = new Map([...documents].map(([id, document]) => [id, document['url'] as unknown]));
+    const documents = await this.local
+      .documents(this.local.aliases.image)
+      .catch(() => new Map<string, Record<string, unknown>>());
+    const found = new Map([...documents].map(([id, document]) => [id, document['url']]));
     expect(found, this.story()).toEqual(new Map(rows.map((row) => [String(row.id), row.url])));
   }
 
