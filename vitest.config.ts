@@ -31,6 +31,18 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          pool: 'forks',
+          // Each file has servers of its own, which it takes away.
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
           name: 'races',
           include: ['test/races/**/*.test.ts'],
           globalSetup: ['test/setup/parts.ts'],

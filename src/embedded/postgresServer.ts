@@ -17,7 +17,7 @@ const owner = 'freshet';
 export interface PostgresServer {
   readonly process: KeptProcess;
   /** URL of one of its databases, with the password. */
-  urlOf(database: string): string;
+  readonly urlOf: (database: string) => string;
 }
 
 export interface PostgresOptions {

@@ -175,12 +175,17 @@ export default defineConfig(merge(aliases, ${JSON.stringify(overrides)}));
     );
   }
 
-  /** Ends what still runs and removes everything. */
-  async drop(): Promise<void> {
+  /** Kills the commands that still run. */
+  async endCommands(): Promise<void> {
     for (const child of this.children) {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
+  }
+
+  /** Ends what still runs and removes everything. */
+  async drop(): Promise<void> {
+    await this.endCommands();
     await fetch(`${this.searchUrl}/${Object.keys(await this.indexes()).join(',') || 'none'}`, {
       method: 'DELETE',
     });
