@@ -7,7 +7,7 @@ import { startParts } from '../../src/embedded/parts.js';
 import { readGivenParts, type TestParts } from '../setup/parts.js';
 import type { Flow } from './matrix.js';
 import type { RoundOutcome, RoundPlan } from './round.js';
-import { describeRound, Lanes, repeatCommand, selectCells, wholeMatrix } from './rounds.js';
+import { describeRound, Lanes, repeatCommand, selectCells, shortMatrix, wholeMatrix } from './rounds.js';
 
 /**
  * The kill matrix in its long form: every failpoint in every flow, once per seed, each in a run of its own. Results go into a file; started again
@@ -23,6 +23,7 @@ const { values: options } = parseArgs({
     only: { type: 'string' },
     flow: { type: 'string' },
     chain: { type: 'boolean', default: false },
+    short: { type: 'boolean', default: false },
     lanes: { type: 'string', default: '2' },
     results: { type: 'string', default: join(root, '.freshet', 'crash-results.jsonl') },
     again: { type: 'boolean', default: false },
@@ -59,6 +60,7 @@ function readPassed(code: string): Set<string> {
 }
 
 function planCells(): readonly RoundPlan['cells'][] {
+  if (options.short) return shortMatrix();
   if (options.only === undefined && options.flow === undefined) return wholeMatrix;
   const flow = (options.flow ?? null) as Flow | null;
   const names = options.only?.split(',') ?? [];
