@@ -20,8 +20,8 @@ import { undo } from './undo.js';
 /** A state database that restarts must not leave a run without an end: it would hold the environment. */
 const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000 };
 
-/** A database that restarts is back within a minute or two; another run must not wait for one that is down. */
-const releaseRetries = { retries: stepAttemptsMax - 1, minTimeout: 1000, maxTimeout: 30_000 };
+/** A run must end although the database is down; what is not released here does not count once the run is over, and is swept. */
+const releaseRetries = { retries: 2, minTimeout: 500, maxTimeout: 2_000 };
 
 /**
  * Executes one attempt of a run to its end: the workflow that the engine starts, and starts again after a crash. A crash between the run's end and
