@@ -33,10 +33,11 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          testTimeout: 240_000,
-          hookTimeout: 120_000,
+          globalSetup: ['test/setup/parts.ts'],
+          // A server that comes back takes its time where others use the processors, too.
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
           pool: 'forks',
-          // Each file has servers of its own, which it takes away.
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
         },

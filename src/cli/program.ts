@@ -32,6 +32,7 @@ export function createProgram(): Command {
       'after',
       `
 Begin with \`freshet demo\`: real databases, a search engine, sample data and two refreshes on this machine.
+While a run is followed on a terminal, Ctrl-C leaves it as it is, and cancels it when pressed again within two seconds.
 Everything about a command: \`freshet help <command>\`. FRESHET_DEBUG=1 shows the workers' lines and where errors come from.
 ${exitStatusHelp}`,
     )

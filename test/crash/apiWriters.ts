@@ -14,6 +14,8 @@ interface LiveRecord {
  */
 export class ApiWriters {
   private readonly touched = new Set<string>();
+  /** Records that are live before the run: what it adds is left alone, so that its new ids have no gaps. */
+  private known: ReadonlySet<string> | null = null;
   /** Identifiers that are listed as deleted although their rows were left. */
   readonly leftRows = new Set<string>();
 
@@ -124,9 +126,14 @@ export class ApiWriters {
 
   /** Live records that nothing was done to yet. */
   private async choose(count: number, condition = 'true'): Promise<LiveRecord[]> {
-    const rows = await this.lane.local.withApi((session) => readLiveRecords(session, this.media, condition));
+    const rows = await this.lane.local.withApi(async (session) => {
+      this.known ??= new Set(
+        (await readLiveRecords(session, this.media, 'true')).map(({ identifier }) => identifier),
+      );
+      return readLiveRecords(session, this.media, condition);
+    });
     return this.take(
-      rows.filter(({ identifier }) => !this.touched.has(identifier)),
+      rows.filter(({ identifier }) => !this.touched.has(identifier) && this.known?.has(identifier) === true),
       count,
     );
   }

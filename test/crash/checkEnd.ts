@@ -118,10 +118,10 @@ function checkDocuments(expected: ExpectedEnd, view: View, lists: Lists): string
   const main =
     copies(flow) || flow === 'skip-copy'
       ? documentsOfRows(expected, view, lists)
-      : documentsBefore(baseline.view.main, baseline, lists);
+      : documentsBefore(baseline.view.main, expected, lists);
   const filtered =
     flow === 'cancel'
-      ? documentsBefore(baseline.view.filtered, baseline, lists)
+      ? documentsBefore(baseline.view.filtered, expected, lists)
       : new Map([...main].filter(([, document]) => !hasTerm(document, terms)));
   return [
     ...differences('documents', main, view.main),
@@ -146,13 +146,13 @@ function documentsOfRows(
 /** What the API makes of the documents while no new index takes their place: it deletes some, marks some, and takes marks back. */
 function documentsBefore(
   before: ReadonlyMap<string, Document>,
-  { sensitive: sensitiveBefore }: Baseline,
+  { baseline: { sensitive: sensitiveBefore }, leftRows }: ExpectedEnd,
   { deleted, sensitive }: Lists,
 ): Map<string, Document> {
   const documents = new Map<string, Document>();
   for (const [id, document] of before) {
     const identifier = String(document['identifier']);
-    if (deleted.has(identifier)) continue;
+    if (deleted.has(identifier) && !leftRows.has(identifier)) continue;
     const isChanged = sensitive.has(identifier) !== sensitiveBefore.has(identifier);
     documents.set(id, isChanged ? { ...document, mature: sensitive.has(identifier) } : document);
   }

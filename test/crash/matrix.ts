@@ -38,7 +38,9 @@ const filling = [
 const reconciling = ['promote.rows', 'promote.documents', 'promote.deleted', 'promote.marks'];
 const ending = [
   ...phase('after-hooks', 'next', 'called'),
-  ...phase('clean-up', 'tables', 'index', 'indexes', 'applied'),
+  // First, because the next orchestrator sweeps at its start what a run has left, beside the run's own clean-up.
+  'clean-up.index',
+  ...phase('clean-up', 'tables', 'indexes', 'applied'),
   ...phase('count-after', 'counted'),
   ...['end.before', 'end.undone', 'end.released', 'end.after'],
 ];

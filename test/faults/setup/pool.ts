@@ -69,7 +69,9 @@ export class Reindex {
       writeAlias: reindex.alias,
     });
     const { rows } = await local.withApi((session) =>
-      session.query<{ first: string; last: string }>('select min(id) as first, max(id) as last from image'),
+      session.query<{ first: string; last: string }>(
+        'select min(id) as first, max(id) as last from public.image',
+      ),
     );
     const { first = '0', last = '0' } = rows[0] ?? {};
     const ranges = splitIdRanges(BigInt(first), BigInt(last), slices).map((range) => ({

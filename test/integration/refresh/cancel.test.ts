@@ -23,6 +23,10 @@ interface Busy {
   readonly release: () => Promise<void>;
 }
 
+function fail(): never {
+  throw new Error('no stdout');
+}
+
 describe('freshet cancel', () => {
   let local: LocalEnvironment;
   beforeAll(async () => {
@@ -122,6 +126,14 @@ describe('freshet cancel', () => {
     ['while the copy fills the temp table', () => atGate(gates.rows)],
     ['while a key is built', () => atGate(gates.uniqueIndex)],
     ['while workers index', () => inReindex('cancelled')],
+    [
+      'while a worker hangs',
+      async () => {
+        const busy = await inReindex('hanging');
+        for (const pid of await waitForWorkers(local, busy.runId)) process.kill(pid, 'SIGSTOP');
+        return busy;
+      },
+    ],
     ['while another index is built', () => atGate(gates.otherIndex)],
     ['while the filtered index is filled', inFilteredIndex],
     [
@@ -179,16 +191,23 @@ describe('freshet cancel', () => {
   });
 
   it('asked for by two at once it is one cancellation; once the run is over it is refused', async () => {
-    const busy = await atGate(gates.rows);
+    const busy = await atGate(gates.otherIndex);
+    // The table cannot be dropped, so the cancellation lasts until both are there.
+    const unlock = await hold(local, 'api', 'lock table public.temp_import_image in access share mode');
     try {
-      const both = await Promise.all([local.run(['cancel', busy.runId]), local.run(['cancel', busy.runId])]);
-      expect(both.map(({ status }) => status)).toEqual([0, 0]);
+      const both = [local.spawn(['cancel', busy.runId]), local.spawn(['cancel', busy.runId])];
+      const ended = both.map(outcomeOf);
+      // It has asked, and follows.
+      await Promise.all(both.map(({ stdout }) => once(stdout ?? fail(), 'data')));
+      await unlock();
+      expect((await Promise.all(ended)).map(({ status }) => status)).toEqual([0, 0]);
       expect((await busy.refreshed).status).toBe(1);
       await expectNothingLeft(local, busy.runId);
       const late = await local.run(['cancel', busy.runId]);
       expect(late.status).toBe(2);
       expect(late.stderr).toMatch(/cannot be cancelled: it is over \(cancelled\)\. \(NOT_CANCELLABLE\)/);
     } finally {
+      await unlock();
       await busy.release();
     }
     expect((await local.run(['cancel', 'no-such-run'])).status).toBe(64);
