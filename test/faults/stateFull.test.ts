@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { fillCatalog } from '../../src/sample/index.js';
+import { LocalEnvironment } from '../setup/localEnvironment.js';
+import { changeCatalog, expectCatalogIsLive, readLiveRecords } from './setup/expectations.js';
+import { HeldCommand } from './setup/heldRun.js';
+
+/** What a server says that cannot extend a file, said by it for every write to our tables. */
+const fill = `
+  create function public.no_room() returns trigger language plpgsql as $$
+    begin raise exception using errcode = '53100', message = 'could not extend file "base/5/1": No space left on device'; end $$;
+  do $$ declare t regclass; begin
+    for t in select oid from pg_class where relnamespace = 'freshet'::regnamespace and relkind = 'r' loop
+      execute format('create trigger no_room before insert or update or delete on %s execute function public.no_room()', t);
+    end loop;
+  end $$`;
+const makeRoom = 'drop function public.no_room() cascade';
+
+describe('a state database without room', () => {
+  let local: LocalEnvironment;
+  beforeAll(async () => {
+    local = await LocalEnvironment.create(inject('parts'));
+    await fillCatalog({ catalogUrl: local.catalog.url, media: 'image', records: 520, seed: 11 });
+    expect((await local.run(['refresh', 'local', 'image'])).status).toBe(0);
+  });
+  afterAll(async () => {
+    await local.endCommands();
+    await local.drop();
+  });
+
+  it.each(['copy.rows', 'worker.begun', 'filtered-index.copied', 'promote.before'])(
+    'ends the process that executes a run, with everything live as it was; with room again the run goes on (%s)',
+    async (point) => {
+      await changeCatalog(local, 1);
+      const before = await readLiveRecords(local);
+      const command = await HeldCommand.start(local, ['refresh', 'local', 'image'], [point]);
+      await command.reach(point);
+      await local.withState((session) => session.query(fill));
+      try {
+        await command.release(point);
+        const { status, stderr } = await command.ended;
+        expect(status).toBe(1);
+        expect(stderr).toMatch(/No space left on device|not the orchestrator any more/);
+        expect(await readLiveRecords(local)).toEqual(before);
+      } finally {
+        await local.withState((session) => session.query(makeRoom));
+      }
+      const again = await local.run(['refresh', 'local', 'image']);
+      expect(again.status).toBe(0);
+      expect(again.stderr).toContain('resuming');
+      await expectCatalogIsLive(local);
+    },
+  );
+});
