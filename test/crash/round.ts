@@ -243,7 +243,8 @@ class Round {
   }
 
   private async expectDeath(victim: RoundProcess, kill: Kill, hasStruck: () => boolean): Promise<void> {
-    if (victim.isAlive && !hasStruck()) await Promise.race([victim.outcome(), sleep(commandLimitMs)]);
+    if (victim.isAlive && !hasStruck())
+      await Promise.race([victim.outcome(), sleep(commandLimitMs, undefined, { ref: false })]);
     if (!hasStruck()) {
       const { stderr, status } = await this.endLate(victim);
       throw new Error(
