@@ -54,9 +54,9 @@ export class LocalOrchestrator {
 }
 
 /** Another process may be the orchestrator from now on: this one must do nothing more. */
-export function endAsLost(): void {
+export function endAsLost(reason: string): void {
   writeNote(
-    'This process is not the orchestrator any more (its connection was lost); another one may take over.',
+    `This process is not the orchestrator any more (${reason}); another one may take over. Nothing that is live was changed by that.`,
   );
   process.exit(exitStatus.failed);
 }

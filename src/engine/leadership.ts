@@ -37,6 +37,8 @@ export interface Leadership {
   assertHeld(): Promise<void>;
   /** Gives the role back: others may take it from now on. */
   release(): Promise<void>;
+  /** This process cannot do its work any more (nothing can be written into the state database): it ends at once, and the next one goes on. */
+  giveUp(reason: string): void;
 }
 
 const lockKey = `hashtextextended('freshet orchestrator', 0)`;
@@ -45,14 +47,16 @@ const lockKey = `hashtextextended('freshet orchestrator', 0)`;
 const serverKeepalives =
   'set tcp_keepalives_idle = 20; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3';
 
+/** Called once when a process that was the orchestrator may not be it any more, with the reason; it must end at once. */
+export type OnLost = (reason: string) => void;
+
 /** Tries again and again to become the orchestrator: remembers what it saw, because a heartbeat has to be stale on two looks. */
 export class Candidacy {
   private staleBackend: number | null = null;
 
-  /** @param onLost called once when this process, having been the orchestrator, may not be it any more; it must end at once. */
   constructor(
     private readonly stateUrl: string,
-    private readonly onLost: () => void,
+    private readonly onLost: OnLost,
   ) {}
 
   /** @returns null while another process is the orchestrator. Throws DATABASE_UNREACHABLE; the next try may succeed. */
@@ -178,18 +182,18 @@ class HeldLock implements Leadership {
     private readonly session: Session,
     readonly token: string,
     private heardAt: number,
-    private readonly onLost: () => void,
+    private readonly onLost: OnLost,
   ) {
-    session.on('end', () => this.lose());
+    session.on('end', () => this.giveUp('its connection ended'));
     // The process lives as long as it has work, not because its heart beats.
-    this.beat().catch(() => this.lose());
+    this.beat().catch((error: unknown) => this.giveUp(messageOf(error)));
   }
 
   async assertHeld(): Promise<void> {
     try {
       await withLimit(this.session.query('select 1'), leadershipCheckMs);
     } catch (error) {
-      this.lose();
+      this.giveUp(messageOf(error));
       throw lostError(messageOf(error));
     }
     if (this.isLost) throw lostError('its connection ended');
@@ -227,11 +231,11 @@ class HeldLock implements Leadership {
     );
   }
 
-  private lose(): void {
+  giveUp(reason: string): void {
     if (this.ended.signal.aborted) return;
     this.isLost = true;
     this.ended.abort();
-    this.onLost();
+    this.onLost(reason);
   }
 }
 

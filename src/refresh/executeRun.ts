@@ -13,6 +13,7 @@ import { openRunContext, type RunContext, type Services } from './context.js';
 import { rebuildFilteredIndex } from './filteredIndex.js';
 import { isHeldAgain } from './heldAgain.js';
 import { holdTarget, releaseTarget, targetHeld } from './holdTarget.js';
+import { unlessStateFails } from './passingFaults.js';
 import { describeError } from './phase.js';
 import { refresh, type Outcome } from './refresh.js';
 import { undo } from './undo.js';
@@ -28,11 +29,23 @@ const releaseRetries = { retries: 2, minTimeout: 500, maxTimeout: 2_000 };
  * the engine's note of it makes the engine start an attempt that is over, perhaps beside the next one: nothing is left to do then.
  * @param attempt absent where a release without attempts had added the run: its first.
  */
-export async function executeRun(
+export function executeRun(
   services: Services,
   leadership: Leadership,
   runId: string,
   attempt = 1,
+): Promise<void> {
+  const { closing } = services;
+  return unlessStateFails({ closing, leadership }, () =>
+    executeAttempt(services, leadership, runId, attempt),
+  );
+}
+
+async function executeAttempt(
+  services: Services,
+  leadership: Leadership,
+  runId: string,
+  attempt: number,
 ): Promise<void> {
   const run = await findRun(services.state, runId);
   if (run === null) throw new Error(`no run ${runId} in the state database`);

@@ -1,6 +1,6 @@
 import { FreshetError } from '../errors.js';
 import { isWorkflowOver, migrateEngine, startEngine, type Engine } from '../engine/engine.js';
-import { Candidacy, type Leadership } from '../engine/leadership.js';
+import { Candidacy, type Leadership, type OnLost } from '../engine/leadership.js';
 import { listUnfinishedRuns } from '../state/runs.js';
 import type { Services } from './context.js';
 import { endWithoutContext, executeRun } from './executeRun.js';
@@ -18,7 +18,7 @@ export class OrchestratorCandidate {
   constructor(
     private readonly services: Services,
     private readonly stateUrl: string,
-    onLost: () => void,
+    onLost: OnLost,
   ) {
     this.candidacy = new Candidacy(stateUrl, onLost);
   }

@@ -1,7 +1,8 @@
 import pRetry from 'p-retry';
-import { FreshetError } from '../errors.js';
+import { FreshetError, messageOf } from '../errors.js';
 import { stepAttemptsMax, unreachableAtOnceMs } from '../limits.js';
 import { explainDatabaseFault, nameDatabase } from '../postgres/faults.js';
+import type { RunContext } from './context.js';
 
 /** Which faults of the servers may be over soon, and what is tried again because of that. */
 
@@ -35,4 +36,36 @@ export function persistently<T>(statement: () => Promise<T>): Promise<T> {
     maxTimeout: 10_000,
     shouldRetry: ({ error }) => error instanceof FreshetError && error.policy === 'retry',
   });
+}
+
+const stateFaults: readonly string[] = ['NO_SPACE', 'SESSION_LOST', 'DATABASE_UNREACHABLE'];
+
+/** Whether `error` says that nothing can be written into the state database now. */
+export function isStateFault(error: unknown): boolean {
+  const explained = explainDatabaseFault(error);
+  if (!(explained instanceof FreshetError)) return false;
+  return stateFaults.includes(explained.code) && explained.details['database'] === 'state database';
+}
+
+/**
+ * Does a part of a run, which may throw for every reason but one: when nothing can be written into the state database (no room, or away for longer
+ * than tries last), that is no failure of the run, and could not be recorded as one. This process gives up being the orchestrator, which
+ * ends it, and the next one does the part again.
+ */
+export async function unlessStateFails<T>(
+  { leadership, closing }: Pick<RunContext, 'leadership' | 'closing'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!closing.aborted && !isStateFault(error)) throw error;
+    if (!closing.aborted) leadership.giveUp(messageOf(explainDatabaseFault(error)));
+    return await abandoned();
+  }
+}
+
+/** Never returns: the process is about to end, and the next orchestrator does this again. */
+function abandoned(): Promise<never> {
+  return new Promise(() => undefined);
 }

@@ -8,7 +8,7 @@ import { explainDatabaseFault } from '../postgres/faults.js';
 import { findPhaseResult, finishPhase, setProgress, startPhase } from '../state/phases.js';
 import type { RunError } from '../state/runs.js';
 import type { RunContext } from './context.js';
-import { mayPass, persistently } from './passingFaults.js';
+import { isStateFault, mayPass, persistently, unlessStateFails } from './passingFaults.js';
 import type { PhaseName } from './phases.js';
 
 /** Tells how far a step is; written to the state at most every `progressWriteMs`, whatever the step's pace. */
@@ -26,40 +26,43 @@ const phaseOf = Symbol.for('freshet.phase');
  * that may pass (a lost connection) is tried again with back-off.
  */
 export function runPhase<T extends object>(context: RunContext, name: PhaseName, step: Step<T>): Promise<T> {
-  return runStep(name, async () => {
-    const { state, run } = context;
-    const recorded = await persistently(() => findPhaseResult(state, run.id, name));
-    if (recorded !== null) return recorded as T;
-    await persistently(() => startPhase(state, run.id, name));
-    failpoint(`${name}.before`);
-    await pausepoint(`${name}.before`);
-    const begunAt = performance.now();
-    const isRepeated = (error: Error): boolean => mayPass(name, error, performance.now() - begunAt);
-    const progress = throttleProgress(context, name);
-    try {
-      const result = await pRetry(() => explained(attempt(context, step, progress.report)), {
-        retries: attemptsOf(name) - 1,
-        minTimeout: 1000,
-        maxTimeout: 30_000,
-        randomize: true,
-        signal: context.cancelled,
-        shouldRetry: ({ error }) => isRepeated(error),
-        onFailedAttempt: async ({ error, retriesLeft }) => {
-          if (retriesLeft > 0 && isRepeated(error)) await noteAttempt(context, name, error);
-        },
-      });
-      failpoint(`${name}.after`);
-      await progress.flush();
-      await persistently(() => finishPhase(state, run.id, name, 'done', result));
-      failpoint(`${name}.recorded`);
-      return result;
-    } catch (error) {
-      if (context.closing.aborted) return await abandoned();
-      await progress.flush();
-      await persistently(() => finishPhase(state, run.id, name, 'failed', { error: messageOf(error) }));
-      throw namePhase(error, name);
-    }
-  });
+  return runStep(name, () => unlessStateFails(context, () => runOnce(context, name, step)));
+}
+
+async function runOnce<T extends object>(context: RunContext, name: PhaseName, step: Step<T>): Promise<T> {
+  const { state, run } = context;
+  const recorded = await persistently(() => findPhaseResult(state, run.id, name));
+  if (recorded !== null) return recorded as T;
+  await persistently(() => startPhase(state, run.id, name));
+  failpoint(`${name}.before`);
+  await pausepoint(`${name}.before`);
+  const begunAt = performance.now();
+  const isRepeated = (error: Error): boolean => mayPass(name, error, performance.now() - begunAt);
+  const progress = throttleProgress(context, name);
+  try {
+    const result = await pRetry(() => explained(attempt(context, step, progress.report)), {
+      retries: attemptsOf(name) - 1,
+      minTimeout: 1000,
+      maxTimeout: 30_000,
+      randomize: true,
+      signal: context.cancelled,
+      shouldRetry: ({ error }) => isRepeated(error),
+      onFailedAttempt: async ({ error, retriesLeft }) => {
+        if (retriesLeft > 0 && isRepeated(error)) await noteAttempt(context, name, error);
+      },
+    });
+    failpoint(`${name}.after`);
+    await progress.flush();
+    await persistently(() => finishPhase(state, run.id, name, 'done', result));
+    failpoint(`${name}.recorded`);
+    return result;
+  } catch (error) {
+    // Neither is a failure of the phase, nor could it be written.
+    if (context.closing.aborted || isStateFault(error)) throw error;
+    await progress.flush();
+    await persistently(() => finishPhase(state, run.id, name, 'failed', { error: messageOf(error) }));
+    throw namePhase(error, name);
+  }
 }
 
 /** Whatever a step throws once the run is cancelled, the reason is the cancellation: its sessions and requests were ended. */
@@ -86,11 +89,6 @@ async function explained<T>(work: Promise<T>): Promise<T> {
   } catch (error) {
     throw explainDatabaseFault(error);
   }
-}
-
-/** Never returns: the process is about to end, and the next orchestrator runs this step again. */
-function abandoned(): Promise<never> {
-  return new Promise(() => undefined);
 }
 
 /** Records a phase that this run does not need. */
