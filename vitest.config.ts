@@ -38,8 +38,9 @@ export default defineConfig({
           testTimeout: 600_000,
           hookTimeout: 300_000,
           pool: 'forks',
-          maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          maxWorkers: 2,
+          // Beside the integration tests: much of it is waiting for a server that comes back.
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -47,7 +47,11 @@ export async function openState(url: string): Promise<State> {
     connectionTimeoutMillis: connectTimeoutMs,
     types,
   });
-  pool.on('connect', nameFaults);
+  pool.on('connect', (client) => {
+    nameFaults(client);
+    // One that breaks between two statements of a transaction: the next statement says so.
+    client.on('error', () => undefined);
+  });
   // An idle connection that breaks (server restarted) is replaced by the pool; without a listener the process would end.
   pool.on('error', () => undefined);
   try {

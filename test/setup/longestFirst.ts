@@ -2,6 +2,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take a minute or more. Begun last, one of them would run alone at the end while the other worker idles. */
 const long = [
+  'refresh/hold',
+  'integration/scenarios',
+  'refresh/hooks',
+  'refresh/cancel',
+  'faults/restarts',
+  'refresh/retry.',
+  'refresh/stateLost',
   'badInput/servers',
   'badInput/noSpace',
   'refresh/writers',
@@ -9,10 +16,10 @@ const long = [
   'refresh/schedules',
   'refresh/deployCheck',
   'refresh/kill',
-  'refresh/stateLost',
+  'faults/workers',
+  'faults/lostAnswers',
   'refresh/sweep',
   'refresh/drift',
-  'integration/scenarios',
   'badInput/tables',
   'badInput/interrupt',
   'search/filteredIndex',

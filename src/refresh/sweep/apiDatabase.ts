@@ -76,17 +76,20 @@ export async function findInApi(
 }
 
 /**
- * Tables of kept generations. Beside them what only the newest swap knows: what was live before the first refresh, which is no generation of
- * ours, and the rows that were put aside, as long as the tables stay that they would come back with.
+ * Tables of kept generations. Beside them what only the newest swap knows: what was live before the first refresh, or was made by another system
+ * between two, which is no generation of ours, until the next promotion; and the rows that were put aside, as long as the tables stay that they
+ * would come back with.
  */
 function keptOids(rules: SweepRules, swaps: readonly SwapRecord[]): number[] {
   const generations = keptGenerations(rules);
   const oids = new Set(generations.flatMap(({ tables }) => Object.values(tables)));
-  for (const { media, tables, orphans } of swaps) {
+  for (const { runId, media, tables, orphans } of swaps) {
     if (!rules.media.includes(media) || !rules.keepPrevious) continue;
     const replaced = tables.map(({ previousOid }) => previousOid);
-    const knowsPrevious = generations.some((one) => one.media === media && one.state === 'previous');
-    if (!knowsPrevious) replaced.forEach((oid) => oids.add(oid));
+    const own = generations.filter((one) => one.media === media);
+    const isNewestPromotion = own.some((one) => one.state === 'live' && one.runId === runId);
+    const knowsPrevious = own.some((one) => one.state === 'previous');
+    if (isNewestPromotion || !knowsPrevious) replaced.forEach((oid) => oids.add(oid));
     if (replaced.some((oid) => oids.has(oid))) orphans.forEach(({ keptOid }) => oids.add(keptOid));
   }
   return [...oids];

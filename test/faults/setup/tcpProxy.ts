@@ -29,8 +29,8 @@ export interface TcpProxy {
   redirect(url: string): void;
   /** The next such answer is lost. @returns whether that has happened yet. */
   lose(answer: LostAnswer): () => boolean;
-  /** How often clients sent something that begins with text like this. */
-  sent(text: RegExp): number;
+  /** How often clients sent something that begins with text like this; `on` = on connections whose first bytes are like that. */
+  sent(what: RegExp, on?: RegExp): number;
   close(): Promise<void>;
 }
 
@@ -109,7 +109,7 @@ export async function openTcpProxy(serverUrl: string): Promise<TcpProxy> {
   let silentKind: RegExp | null = null;
   let losing: Losing[] = [];
   let refused = 0;
-  const requests: string[] = [];
+  const requests: { readonly text: string; readonly link: Link }[] = [];
 
   const isOf = (link: Link, kind: RegExp | null): boolean => kind !== null && kind.test(link.beginning);
 
@@ -119,7 +119,7 @@ export async function openTcpProxy(serverUrl: string): Promise<TcpProxy> {
   };
   const onClientData = (link: Link, text: string): void => {
     if (isOf(link, cutKind)) return refuse(link);
-    requests.push(text.slice(0, requestBytes));
+    requests.push({ text: text.slice(0, requestBytes), link });
     if (isOf(link, silentKind)) link.silence();
     const found = losing.find(
       ({ of, on, after, link: taken }) =>
@@ -174,7 +174,8 @@ export async function openTcpProxy(serverUrl: string): Promise<TcpProxy> {
       losing.push(lost);
       return () => !losing.includes(lost);
     },
-    sent: (text) => requests.filter((request) => text.test(request)).length,
+    sent: (what, on) =>
+      requests.filter(({ text, link }) => what.test(text) && isFound(on, link.beginning)).length,
     close: async () => {
       for (const link of links) link.end();
       server.close();
