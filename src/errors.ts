@@ -378,7 +378,8 @@ export const errorKinds = {
   },
   NOT_CANCELLABLE: {
     policy: 'refuse',
-    remedy: 'Look at it with `freshet status`. Nothing was changed.',
+    remedy:
+      'Look at it with `freshet status`, which also names who is in the way of a promotion. Nothing was changed.',
   },
   NOT_RETRYABLE: {
     policy: 'refuse',
@@ -434,7 +435,7 @@ export const errorKinds = {
   ALREADY_RUNNING: {
     policy: 'usage',
     remedy:
-      'Watch it with `freshet status`; start another one when it is over. A held one is ended with `freshet promote {run}` or `freshet cancel {run}`. Nothing was started.',
+      'Follow it with `freshet watch {run}`; start another one when it is over. A held one is ended with `freshet promote {run}` or `freshet cancel {run}`. Nothing was started.',
   },
   SAMPLE_REFUSED: {
     policy: 'refuse',

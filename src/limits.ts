@@ -412,6 +412,9 @@ export const hookOutputGraceMs = 500;
 /** How often a candidate looks whether its window has opened: soon enough for a minute's precision, and for a changed clock. */
 export const windowPollMs = 1_000;
 
+/** Aliases follow the tables within a second or two; where they do not, whoever looks is told after this time. */
+export const halfLiveToldMs = 30_000;
+
 /** A candidate that was verified longer ago is reconciled and verified again before its promotion. */
 export const verificationValidMs = 5 * 60_000;
 
@@ -438,6 +441,12 @@ export const startRepairMs = 5_000;
 
 /** What `freshet status` asks each environment's servers; one that takes longer "cannot tell". */
 export const statusCallMs = 3_000;
+
+/** Events that `freshet status` shows: those of the last nights, on one screen. */
+export const eventsShownMax = 10;
+
+/** How often `freshet up` looks for events to tell; one small query. */
+export const eventPollMs = 1_000;
 
 /** Hours that what a failed run made may wait for its retry: a year. */
 export const keepFailedHoursMax = 8_760;

@@ -7,6 +7,13 @@ import { createProgram } from './program.js';
 // A deprecation inside the engine's use of its Postgres pool; nothing that an operator could do anything about.
 process.noDeprecation = true;
 
+// Whoever reads may stop reading (`freshet status | head`): no reason to end a run that goes on, nor to show a stack.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 /** What a command threw. The library has written its own errors already; help and version end here too, with status 0. */
 function endWith(error: unknown): void {
   const isUsage = error instanceof CommanderError;

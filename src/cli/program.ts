@@ -18,6 +18,7 @@ import { resumeCommand } from './resume.js';
 import { retryCommand } from './retry.js';
 import { statusCommand } from './status.js';
 import { upCommand } from './up.js';
+import { watchCommand } from './watch.js';
 import { workerCommand } from './worker.js';
 
 /** The whole command line. Errors of its use are thrown, not printed and exited with. */
@@ -47,6 +48,7 @@ ${exitStatusHelp}`,
     pauseCommand(),
     resumeCommand(),
     statusCommand(),
+    watchCommand(),
     deployCheckCommand(),
     cleanCommand(),
     releaseCommand(),

@@ -11,6 +11,7 @@ import type { Run } from '../state/runs.js';
 import { isOver } from '../state/words.js';
 import { configOption, jsonOption, parseRuns } from './options.js';
 import { describeFailure, formatCount, plainTable, writeJson, writeLine, writeNote } from './output.js';
+import { describeEvent } from './progressView.js';
 import { openServices, type CommandServices } from './services.js';
 
 /** `freshet status`: what runs, who holds which environment, how the last runs ended, and whether what is live is what should be. */
@@ -29,8 +30,8 @@ export function statusCommand(): Command {
     .addHelpText(
       'after',
       `
-Exit status 1 when aliases, tables, marks or settings of what is live are not as the state and the configuration say (drift); 0 when they
-are, or when a server does not tell.`,
+Exit status 1 when aliases, tables, marks or settings of what is live are not as the state and the configuration say (drift), or when the
+state database does not answer; 0 when they are, or when another server does not tell. Below are the last events that somebody should know of.`,
     )
     .action(showStatus);
 }
@@ -63,6 +64,8 @@ async function writeStatus(services: CommandServices, overview: Overview): Promi
   if (overview.runs.length === 0) writeLine('No run yet. Start one with `freshet refresh <definition>`.');
   else await writeRuns(services, overview.runs);
   for (const line of describeLive(overview)) writeLine(line);
+  for (const event of overview.events.toReversed())
+    writeLine(`${colors.dim(time(event.at))} ${describeEvent(event)}`);
 }
 
 function describeOrchestrator({ orchestrator }: Overview): string {

@@ -3,9 +3,10 @@ import { Command } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { findOrchestrator } from '../engine/leadership.js';
 import { exitStatus, FreshetError, messageOf } from '../errors.js';
-import { embeddedStopMs, standbyPollMs, upStopMs } from '../limits.js';
+import { embeddedStopMs, eventPollMs, standbyPollMs, upStopMs } from '../limits.js';
 import { OrchestratorCandidate } from '../refresh/orchestrator.js';
 import { findSchedules, nextRuns, serveSchedules, type Schedules } from '../refresh/schedules.js';
+import { listAllEvents, readNewestEventId } from '../state/records.js';
 import { withLimit } from '../withLimit.js';
 import { colors } from './colors.js';
 import { listUsedEnvironments } from './doctor.js';
@@ -13,6 +14,7 @@ import { endAsLost } from './followRun.js';
 import { describeInterruption } from './interrupts.js';
 import { configOption } from './options.js';
 import { statusOfError, writeError, writeNote } from './output.js';
+import { describeEvent } from './progressView.js';
 import { openServices, type CommandServices } from './services.js';
 
 /** `freshet up`: the orchestrator. Resumes what an earlier one left, executes what commands and schedules add, until it is stopped. */
@@ -43,7 +45,7 @@ async function runOrchestrator(options: { config?: string }): Promise<void> {
     writeNote(
       `${colors.green('up')}: runs are executed as they are added; Ctrl-C stops, unfinished runs go on at the next start.`,
     );
-    await keepSchedules(services);
+    await Promise.all([keepSchedules(services), tellEvents(services)]);
   } catch (error) {
     // It was asked to end and has closed its connections.
     if (services.closing.aborted) return;
@@ -75,6 +77,20 @@ async function tellAndClose(services: CommandServices): Promise<void> {
   const what = await describeInterruption(services);
   writeNote(`\n${colors.yellow('stopped')}: ${what} Unfinished runs go on with: freshet up`);
   await services.close();
+}
+
+/** Everything that is recorded from now on, of runs and beside them, goes into this process's log as well. */
+async function tellEvents(services: CommandServices): Promise<void> {
+  const { state, closing } = services;
+  let newest = await readNewestEventId(state);
+  while (!closing.aborted) {
+    await sleep(eventPollMs);
+    // A state database that does not answer is the leadership's business.
+    for (const event of await listAllEvents(state, newest).catch(() => [])) {
+      newest = event.id;
+      writeNote(`${describeEvent(event)}${event.runId === null ? '' : colors.dim(` run ${event.runId}`)}`);
+    }
+  }
 }
 
 /** Waits as standby while another process is the orchestrator. */

@@ -50,12 +50,15 @@ export interface NewestSwap {
   readonly record: SwapRecord;
   /** Whether the aliases have followed (`recordServed`). */
   readonly isFinished: boolean;
+  /** Since its commit, ms of the server's clock. */
+  readonly ageMs: number;
 }
 
 /** The newest swap of each media type. */
 export async function listNewestSwaps(session: Session): Promise<NewestSwap[]> {
   const { rows } = await session.query<NewestSwap>(
-    `select distinct on (s.media) s.record, p.run_id is not null as "isFinished"
+    `select distinct on (s.media) s.record, p.run_id is not null as "isFinished",
+       (extract(epoch from clock_timestamp() - s.swapped_at) * 1000)::float8 as "ageMs"
      from freshet.swaps s left join freshet.promotions p using (run_id) order by s.media, s.swapped_at desc`,
   );
   return rows;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import prettyMs from 'pretty-ms';
 import { FreshetError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import {
@@ -346,7 +347,7 @@ function blockedError(blockers: readonly Blocker[], options: SwapOptions, cause:
   const shown = blockers.map(describeBlocker);
   return new FreshetError(
     'SWAP_BLOCKED',
-    `The tables of ${options.media} could not be locked within ${options.lockWindowMs} ms; blocked by ${shown.join('; ') || 'sessions that are gone now'}.`,
+    `The tables of ${options.media} could not be locked within ${prettyMs(options.lockWindowMs)}; blocked by ${shown.join('; ') || 'sessions that are gone now'}.`,
     { blockers: shown },
     { cause },
   );

@@ -42,7 +42,7 @@ export async function cancelRun(services: Services, id: string): Promise<Run> {
 function notCancellable({ id, state }: Run): FreshetError {
   const reason = isOver(state)
     ? `it is over (${state})`
-    : 'its promotion has begun, and what is half live must become live';
+    : 'its promotion has begun: it ends by itself, or gives up after half a day of waiting for locks, with everything as it was';
   return new FreshetError('NOT_CANCELLABLE', `Run ${id} cannot be cancelled: ${reason}.`, { run: id });
 }
 

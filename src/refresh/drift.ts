@@ -1,4 +1,6 @@
 import type { RefreshDefinition } from '../config/types.js';
+import { halfLiveToldMs } from '../limits.js';
+import type { NewestSwap } from '../postgres/promotions.js';
 import { openSearchClient, describeCluster, type SearchClient } from '../search/client.js';
 import { readAlias, readIndex } from '../search/index.js';
 import { replaceDifferences, type Difference } from '../state/differences.js';
@@ -21,7 +23,7 @@ export interface DriftOptions {
 /**
  * Compares what is live (aliases, the marks of tables and indexes, serving settings) with what the state and the configuration say. Throws
  * where a server does not answer.
- * @returns null while a promotion of the media type is under way: its tables and aliases differ for a moment.
+ * @returns null while a promotion of the media type is under way: its tables and aliases differ for a moment. One that stays between them is told.
  */
 export async function findDrift(
   services: Pick<Services, 'state' | 'resolve'>,
@@ -30,11 +32,12 @@ export async function findDrift(
 ): Promise<Difference[] | null> {
   const { environment, media } = definition;
   const before = await readLive(services, definition);
-  if (before.promoting) return null;
   const tables = await readTableFacts(services, definition, limitMs);
+  const isStuck = isHalfLive(tables.swap);
+  if (before.promoting && !isStuck) return null;
   const search = await readSearchFacts(services, definition, before.live, signal);
   const after = await readLive(services, definition);
-  if (after.promoting || after.live?.id !== before.live?.id) return null;
+  if ((after.promoting && !isStuck) || after.live?.id !== before.live?.id) return null;
   return findDifferences({
     environment: environment.name,
     media: media.name,
@@ -42,6 +45,11 @@ export async function findDrift(
     ...tables,
     ...search,
   });
+}
+
+/** Tables whose aliases have not followed in the second or two that this takes. */
+function isHalfLive(swap: NewestSwap | null): boolean {
+  return swap !== null && !swap.isFinished && swap.ageMs > halfLiveToldMs;
 }
 
 async function readLive(

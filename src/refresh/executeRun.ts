@@ -52,8 +52,13 @@ async function executeAttempt(
   if (run.attempt !== attempt || isOver(run.state) || run.state === 'held') return;
   const context = await openOrFail(services, run, leadership);
   if (context === null) return;
+  const called = `${run.definition}, run ${run.id}`;
+  services.log(
+    `${called}: ${run.state === 'queued' ? 'begins' : 'goes on'}${attempt === 1 ? '' : ` (attempt ${attempt})`}`,
+  );
   try {
     await asRun(run.id, () => runToEnd(context));
+    services.log(`${called}: ${(await findRun(services.state, runId))?.state}`);
   } finally {
     await context.close();
   }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import pRetry from 'p-retry';
 import { definitions } from '../config/definitions.js';
 import { environmentOf } from '../config/resolve.js';
 import type { Leadership } from '../engine/leadership.js';
@@ -77,7 +78,11 @@ export class Maintenance {
   }
 
   private async start(): Promise<void> {
-    const environments = await listReachable(this.services).catch(() => []);
+    const environments = await pRetry(() => listReachable(this.services), {
+      retries: Infinity,
+      maxTimeout: maintenanceEveryMs,
+      signal: this.signal,
+    }).catch(() => []);
     await Promise.all(environments.map((environment) => this.keepUp(environment)));
   }
 

@@ -1,9 +1,10 @@
 import { definitions } from '../config/definitions.js';
 import { findOrchestrator } from '../engine/leadership.js';
 import { FreshetError, messageOf } from '../errors.js';
-import { statusCallMs } from '../limits.js';
+import { eventsShownMax, statusCallMs } from '../limits.js';
 import { listPresentGenerations, type Generation } from '../state/generations.js';
 import { listLeases } from '../state/leases.js';
+import { listNotableEvents, type RunEvent } from '../state/records.js';
 import { listPaused, type Pause } from '../state/paused.js';
 import { listRuns, listUnfinishedRuns, type Run } from '../state/runs.js';
 import type { State } from '../state/state.js';
@@ -38,6 +39,8 @@ export interface Overview {
   /** Runs that were asked to end and have not yet. */
   readonly cancelling: readonly Run[];
   readonly paused: readonly Pause[];
+  /** The newest warnings and failures, and what belongs to no run; the newest first. */
+  readonly events: readonly RunEvent[];
   readonly generations: readonly ServedGenerations[];
   readonly differences: readonly Difference[];
   readonly cannotTell: readonly Unknown[];
@@ -54,6 +57,7 @@ export async function readOverview(services: Services, runs: number): Promise<Ov
     held: unfinished.filter((run) => run.state === 'held'),
     cancelling: unfinished.filter((run) => run.cancelRequestedAt !== null),
     paused: await listPaused(state),
+    events: await listNotableEvents(state, eventsShownMax),
     generations: await readGenerations(services),
     ...(await compareAll(services)),
   };

@@ -54,8 +54,8 @@ export interface PoolOptions extends PoolWorkersOptions {
  * for a while. Ends all workers, whatever happens.
  */
 export async function indexSlices(options: PoolOptions): Promise<void> {
-  const { rejected } = await sumSlices(options.state, options.runId);
-  const pool = new WorkerPool(options, await PoolWorkers.open(options), rejected);
+  const { rejected, read } = await sumSlices(options.state, options.runId);
+  const pool = new WorkerPool(options, await PoolWorkers.open(options), rejected, read);
   const loops = Array.from({ length: options.workers }, (_, index) => pool.work(index + 1));
   const outcomes = await Promise.allSettled(loops);
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -83,7 +83,6 @@ class WorkerPool {
   private readonly headway = new Headway();
   /** Rows that running tasks have read so far, by worker. */
   private readonly running = new Map<string, number>();
-  private doneRows = 0;
   /** Slice → workers that were lost over it since this pool began. */
   private readonly losses = new Map<number, number>();
   /** The run was told that slices wait for a server. */
@@ -93,6 +92,8 @@ class WorkerPool {
     private readonly options: PoolOptions,
     private readonly workers: PoolWorkers,
     private rejected: number,
+    /** Rows of slices that are done, also by earlier processes. */
+    private doneRows: number,
   ) {
     this.limits = { ...defaultLimits, ...options.limits };
   }
@@ -255,7 +256,9 @@ class WorkerPool {
     await completeSlice(state, runId, slice, status.counts);
     failpoint('reindex.slice');
     this.headway.note(worker.id, status.counts.read + status.counts.indexed);
+    this.running.delete(worker.id);
     this.doneRows += status.counts.read;
+    this.reportProgress();
     this.rejected += status.counts.rejected;
     if (this.rejected > rejectsMax) throw tooManyRejects(this.rejected, rejectsMax, status);
   }

@@ -136,6 +136,33 @@ export async function listEvents(state: State, runId: string, afterId: number): 
   return rows;
 }
 
+/** Events of all runs, and of none, after the one with id `afterId`, oldest first. */
+export async function listAllEvents(state: State, afterId: number): Promise<RunEvent[]> {
+  const { rows } = await state.pool.query<RunEvent>(
+    `select id, run_id as "runId", at, level, kind, message from freshet.events where id > $1 order by id`,
+    [afterId],
+  );
+  return rows;
+}
+
+/** Id of the newest event; 0 = there is none. */
+export async function readNewestEventId(state: State): Promise<number> {
+  const { rows } = await state.pool.query<{ id: number }>(
+    'select coalesce(max(id), 0)::bigint as id from freshet.events',
+  );
+  return rows[0]?.id ?? 0;
+}
+
+/** The newest events that somebody should know of: warnings, failures, and what the orchestrator did without being asked. The newest first. */
+export async function listNotableEvents(state: State, limit: number): Promise<RunEvent[]> {
+  const { rows } = await state.pool.query<RunEvent>(
+    `select id, run_id as "runId", at, level, kind, message from freshet.events
+     where level <> 'info' or run_id is null order by id desc limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
 /** A range of ids (inclusive) that is in the filtered index. */
 export interface FilteredRange {
   readonly startId: number;

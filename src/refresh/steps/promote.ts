@@ -5,6 +5,7 @@ import { isHeldBy } from '../../postgres/holders.js';
 import type { Session } from '../../postgres/session.js';
 import { countWithdrawnDeletions } from '../../postgres/reconcileTable.js';
 import { recordServed } from '../../postgres/promotions.js';
+import { describeBlocker } from '../../postgres/lockRetry.js';
 import { swapTables, validateForeignKeys, type Blocker, type SwapRecord } from '../../postgres/swap.js';
 import { moveAliases } from '../../search/aliases.js';
 import { recordCandidateTables, recordPromotion } from '../../state/generations.js';
@@ -127,8 +128,10 @@ async function finishAliases(
       minTimeout: 500,
       maxTimeout: 30_000,
       shouldRetry: () => !context.closing.aborted,
-      onFailedAttempt: ({ error, attemptNumber }) => {
-        if (attemptNumber === 1) context.log(`tables are live, aliases not yet: ${error.message}`);
+      onFailedAttempt: async ({ error, attemptNumber }) => {
+        if (attemptNumber > 1) return;
+        const message = `the tables are live, the aliases not yet, which is tried again for half a day: ${error.message}`;
+        await context.event('warning', 'promotion.half-live', message);
       },
     });
   } catch (error) {
@@ -227,11 +230,10 @@ async function tellWithdrawals(context: RunContext): Promise<void> {
 function tellBlockers(context: RunContext): (blockers: readonly Blocker[]) => void {
   let told = '';
   return (blockers) => {
-    const list = blockers
-      .map((blocker) => `pid ${blocker.pid} of ${blocker.user} on ${blocker.table} (${blocker.state})`)
-      .join(', ');
-    if (list === told) return;
-    told = list;
+    const who = blockers.map(({ pid, table }) => `${pid} ${table}`).join();
+    if (who === told) return;
+    told = who;
+    const list = blockers.map((blocker) => `${describeBlocker(blocker)} on ${blocker.table}`).join('; ');
     context
       .event('warning', 'promotion.blocked', `the promotion waits for ${list}`)
       .catch((error: unknown) => context.log(String(error)));

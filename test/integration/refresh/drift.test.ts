@@ -192,7 +192,38 @@ describe('what is live', () => {
     });
     expect(killed.signal).toBe('SIGKILL');
     expect((await readStatus()).body.differences).toEqual([]);
+    // Longer than aliases take: the cluster does not answer the run, or nobody executes it.
+    await local.withApi((session) =>
+      session.query(`update freshet.swaps set swapped_at = swapped_at - interval '1 minute'`),
+    );
+    const { status, body } = await readStatus();
+    expect(status).toBe(1);
+    expect(body.differences.map(({ subject }) => subject)).toEqual(['generation of image']);
     expect((await local.run(['refresh', 'local', 'image'])).status).toBe(0);
+    expect((await readStatus()).status).toBe(0);
+  });
+
+  it('and other warnings are in `freshet status` and in the log of the orchestrator; any run can be watched', async () => {
+    const up = local.spawn(['up']);
+    let log = '';
+    up.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await expect.poll(() => log, { timeout: 60_000 }).toContain('runs are executed as they are added');
+    await local.withState((session) =>
+      session.query(
+        `insert into freshet.events (level, kind, message) values ('warning', 'schedule.missed', 'nobody was up at that time')`,
+      ),
+    );
+    const run = await local.run(['refresh', 'local', 'image', '--json']);
+    expect(run.status).toBe(0);
+    const { id } = (JSON.parse(run.stdout) as { run: { id: string } }).run;
+    await expect.poll(() => log).toContain('nobody was up at that time');
+    await expect.poll(() => log).toMatch(new RegExp(`run ${id}: begins[\\s\\S]*run ${id}: succeeded`));
+    expect((await local.run(['status'])).stdout).toContain('nobody was up at that time');
+    const watched = await local.run(['watch', id]);
+    expect(watched.status).toBe(0);
+    expect(watched.stdout).toContain(id);
+    up.kill('SIGTERM');
+    await once(up, 'exit');
   });
 
   it('in a cluster that is down: cannot be told, which is no difference', async () => {
