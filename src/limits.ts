@@ -445,6 +445,9 @@ export const statusCallMs = 3_000;
 /** Events that `freshet status` shows: those of the last nights, on one screen. */
 export const eventsShownMax = 10;
 
+/** A run that is over is told so to whoever executes it at once, or with the next try of a statement whose answer was lost (0.5 s). */
+export const runEndWaitMs = 5_000;
+
 /** How often `freshet up` looks for events to tell; one small query. */
 export const eventPollMs = 1_000;
 

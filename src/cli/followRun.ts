@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
 import { exitStatus } from '../errors.js';
-import { followPollMs } from '../limits.js';
+import { followPollMs, runEndWaitMs } from '../limits.js';
 import { OrchestratorCandidate } from '../refresh/orchestrator.js';
 import { listPhases } from '../state/phases.js';
 import { listEvents } from '../state/records.js';
@@ -48,7 +48,8 @@ export class LocalOrchestrator {
       if (others.every((run) => run.state === 'held')) break;
       await sleep(followPollMs);
     }
-    await this.engine.close();
+    // The run is over; what executes it may still be about to learn that.
+    await this.engine.close({ waitForRunsMs: runEndWaitMs });
     this.engine = null;
   }
 }

@@ -18,8 +18,11 @@ import { describeError } from './phase.js';
 import { refresh, type Outcome } from './refresh.js';
 import { undo } from './undo.js';
 
-/** A state database that restarts must not leave a run without an end: it would hold the environment. */
-const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000 };
+/**
+ * A state database that restarts must not leave a run without an end: it would hold the environment. What waits for its next try does not keep a
+ * process that is done: the end may be written, and only its answer be lost.
+ */
+const endRetries = { retries: promoteAttemptsMax, minTimeout: 500, maxTimeout: 30_000, unref: true };
 
 /** A run must end although the database is down; what is not released here does not count once the run is over, and is swept. */
 const releaseRetries = { retries: 2, minTimeout: 500, maxTimeout: 2_000 };
