@@ -41,6 +41,29 @@ export function previousIndexName(runId: string, liveOid: number, position: numb
   return `freshet_previous_${digestOf(runId)}_${liveOid}_${position}`;
 }
 
+/** Kinds of objects beside indexes whose names are unique in a schema: sequences of identity columns, statistics objects. */
+export type NamedKind = 'identity' | 'statistics';
+
+/** The name that a temp table's n-th object of a kind has until the swap. */
+export function generatedObjectName(
+  runId: string,
+  liveOid: number,
+  kind: NamedKind,
+  position: number,
+): string {
+  return `freshet_${digestOf(runId)}_${liveOid}_${kind}_${position}`;
+}
+
+/** What the live table's n-th object of a kind is called after `runId` replaced its table. */
+export function previousObjectName(
+  runId: string,
+  liveOid: number,
+  kind: NamedKind,
+  position: number,
+): string {
+  return `freshet_previous_${digestOf(runId)}_${liveOid}_${kind}_${position}`;
+}
+
 /** The table in our schema that keeps the orphans which `runId` found behind its n-th foreign key. */
 export function keptOrphansName(runId: string, position: number): string {
   return `orphans_${digestOf(runId)}_${position}`;

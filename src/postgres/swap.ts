@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { FreshetError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import {
@@ -8,7 +9,7 @@ import {
   swapStatementTimeoutMs,
 } from '../limits.js';
 import { pausepoint } from '../pausepoint.js';
-import { quoteIdentifier, quoteQualified } from './identifiers.js';
+import { quoteIdentifier, quoteQualified, type QualifiedName } from './identifiers.js';
 import {
   describeBlocker,
   findBlockers,
@@ -20,6 +21,9 @@ import {
 import { ensureMarks, unmarkedRunId, writePart } from './marks.js';
 import { moveOrphans } from './orphans.js';
 import { withSession, withTransaction, type Session } from './session.js';
+import { readPolicies } from './shape/policies.js';
+import { readPublications } from './shape/publications.js';
+import { readTriggers } from './shape/triggers.js';
 import {
   catalogStatements,
   exclusiveLockStatements,
@@ -29,6 +33,7 @@ import {
   type PreparedTable,
   type SwapTable,
 } from './swapPlan.js';
+import type { TableShape } from './tableShape.js';
 import { findRelation } from './tempTable.js';
 import { findTempTable } from './tempTableBuild.js';
 import type { KeptOrphans, MovedForeignKey, SwapRecord, SwappedSequence } from './swapRecord.js';
@@ -231,10 +236,21 @@ function movedKeys(prepared: PreparedSwap, owed: readonly MovedForeignKey[]): Mo
   }));
 }
 
+/** Those behind defaults and those of identity columns. */
+function listSequences({
+  sequences,
+  columns,
+}: TableShape): { readonly name: QualifiedName; readonly ownedBy: string | null }[] {
+  const identities = columns.flatMap(({ name, identity }) =>
+    identity === null ? [] : [{ name: identity.name, ownedBy: name }],
+  );
+  return [...sequences, ...identities];
+}
+
 async function readSequenceValues(session: Session, prepared: PreparedSwap): Promise<SwappedSequence[]> {
   const values: SwappedSequence[] = [];
   for (const { shape } of prepared.tables) {
-    for (const { name, ownedBy } of shape.sequences) {
+    for (const { name, ownedBy } of listSequences(shape)) {
       const { rows } = await session.query<{ value: string }>(
         `select last_value::text as value from ${quoteQualified(name)}`,
       );
@@ -242,6 +258,24 @@ async function readSequenceValues(session: Session, prepared: PreparedSwap): Pro
     }
   }
   return values;
+}
+
+/** Triggers, policies and publications are made by text, which is known by now to mean the same: read back from the promoted table. */
+async function assertWatchersSame(session: Session, { tables }: PreparedSwap): Promise<void> {
+  for (const { shape, tempOid, plan } of tables) {
+    const { triggers, policies, publications } = shape;
+    if (triggers.length + policies.length + publications.length === 0) continue;
+    const after = {
+      triggers: await readTriggers(session, tempOid),
+      policies: await readPolicies(session, tempOid),
+      publications: await readPublications(session, tempOid),
+    };
+    if (isDeepStrictEqual(after, { triggers, policies, publications })) continue;
+    throw new FreshetError(
+      'SHAPE_DIFFERS',
+      `Triggers, policies or publications of ${plan.live.schema}.${plan.live.name} could not be made again as they were.`,
+    );
+  }
 }
 
 /** A view is defined by text here, so the result is compared: it must say of the promoted table what it said of the live one. */
@@ -276,6 +310,7 @@ async function swapLocked(
   const sequences = await readSequenceValues(session, prepared);
   await session.query(catalogStatements(prepared).join(';\n'));
   await assertViewsSame(session, prepared);
+  await assertWatchersSame(session, prepared);
   for (const table of prepared.tables) await moveMarks(session, table, options);
   const record: SwapRecord = {
     runId: options.runId,
@@ -336,6 +371,8 @@ async function readLockedOids(session: Session, options: SwapOptions): Promise<n
     `select conrelid as oid from pg_constraint where contype = 'f' and confrelid = any($1::oid[])
      union select r.ev_class from pg_depend d join pg_rewrite r on r.oid = d.objid
        where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = any($1::oid[])
+     union select s.oid from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
+       where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = any($1::oid[])
      union select c.oid from pg_class c where c.oid = any($2::text[]::regclass[]::oid[])`,
     [liveOids, options.tables.map(({ plan }) => quoteQualified(plan.temp))],
   );

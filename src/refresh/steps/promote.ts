@@ -173,6 +173,7 @@ async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecor
         live: liveNameOf(mapping),
         plan,
         nextId: nextId === undefined ? null : BigInt(nextId),
+        idColumn: mapping.idColumn,
       };
     }),
     insideSwap: async (session) => {

@@ -65,12 +65,15 @@ export interface RefreshOptions {
   /** Rows of the temp table come from this query over the live table; by default all of them. */
   readonly rowsFrom?: (live: QualifiedName) => string;
   readonly nextId?: bigint | null;
+  /** Default: `id`. */
+  readonly idColumn?: string;
   readonly isRunOver?: (runId: string) => boolean;
   readonly swap?: Partial<SwapOptions>;
 }
 
 async function fillTempTable(api: ApiDatabase, shape: TableShape, options: RefreshOptions): Promise<void> {
-  const columns = shape.columns.map(({ name }) => quoteIdentifier(name)).join(', ');
+  const stored = shape.columns.filter(({ generated }) => generated === null);
+  const columns = stored.map(({ name }) => quoteIdentifier(name)).join(', ');
   await withTransaction(api.session, async () => {
     const { name } = await createTempTable(api.session, {
       shape,
@@ -83,7 +86,7 @@ async function fillTempTable(api: ApiDatabase, shape: TableShape, options: Refre
     });
     const from = options.rowsFrom?.(shape.name) ?? `select * from ${quoteQualified(shape.name)}`;
     await api.session.query(
-      `insert into ${quoteQualified(name)} (${columns}) select ${columns} from (${from}) live`,
+      `insert into ${quoteQualified(name)} (${columns}) overriding system value select ${columns} from (${from}) live`,
     );
   });
 }
@@ -121,14 +124,14 @@ export async function finishTempTables(api: ApiDatabase, plans: readonly TempTab
 function swapOptions(
   api: ApiDatabase,
   plans: readonly TempTablePlan[],
-  { runId, nextId = null, swap = {} }: RefreshOptions,
+  { runId, nextId = null, idColumn = 'id', swap = {} }: RefreshOptions,
 ): SwapOptions {
   return {
     apiUrl: api.url,
     runId,
     media: 'image',
     version: '0',
-    tables: plans.map((plan) => ({ live: plan.live, plan, nextId })),
+    tables: plans.map((plan) => ({ live: plan.live, plan, nextId, idColumn })),
     insideSwap: () => Promise.resolve(0),
     lockWindowMs: 10_000,
     onBlocked: () => undefined,
