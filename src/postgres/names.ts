@@ -31,9 +31,14 @@ export function generatedIndexName(runId: string, liveOid: number, position: num
   return `freshet_${digestOf(runId)}_${liveOid}_${position}`;
 }
 
-/** What the live table is called after `runId` replaced it. The run keeps it apart from the generation before. */
+/**
+ * What the live table is called after `runId` replaced it. The run keeps it apart from the generation before; where the name has to be cut,
+ * the digest also keeps it apart from another table of the run that begins alike.
+ */
 export function previousTableName(liveName: string, runId: string): string {
-  return fitName('freshet_previous_', liveName, `_${digestOf(runId)}`);
+  const whole = `freshet_previous_${liveName}_${digestOf(runId)}`;
+  if (Buffer.byteLength(whole) <= identifierBytesMax) return whole;
+  return fitName('freshet_previous_', liveName, `_${digestOf(`${runId} ${liveName}`)}`);
 }
 
 /** What an index of the live table is called after `runId` replaced its table. */

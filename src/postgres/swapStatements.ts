@@ -34,7 +34,14 @@ export function planIndexNames(
 }
 
 /** What tells two statistics objects of a table apart, but their names. */
-function statisticsKey({ name, kinds, columns, owner, target, comment }: TableShape['statistics'][number]): string {
+function statisticsKey({
+  name,
+  kinds,
+  columns,
+  owner,
+  target,
+  comment,
+}: TableShape['statistics'][number]): string {
   return JSON.stringify([name.schema, kinds, columns, owner, target, comment]);
 }
 

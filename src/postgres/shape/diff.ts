@@ -1,5 +1,12 @@
 import type { QualifiedName } from '../identifiers.js';
-import type { ColumnShape, ForeignKeyShape, Grant, IndexShape, TableShape } from './types.js';
+import type {
+  ColumnShape,
+  ForeignKeyShape,
+  Grant,
+  IndexShape,
+  StatisticsShape,
+  TableShape,
+} from './types.js';
 
 export interface DiffOptions {
   /** Columns that only the second table may have. */
@@ -63,12 +70,29 @@ function addGrant(facts: Facts, where: string, { grantee, privilege, grantable }
   addFact(facts, `grant ${privilege}${where} to ${grantee ?? 'public'}`, { grantable });
 }
 
-function addIndex(facts: Facts, index: IndexShape, scope: Scope): void {
-  const { name, unique, definition, constraint, tablespace, clustered, replicaIdentity, valid, comment, statistics } =
-    index;
+/** Adds what may have equals, told apart by nothing but their names: in an order that both tables have. */
+function addUnnamed(facts: Facts, found: readonly (readonly [label: string, value: unknown])[]): void {
+  const ordered = found.map(([label, value]) => ({ label, value, key: `${label} ${show(value)}` }));
+  ordered.sort((one, other) => (one.key < other.key ? -1 : 1));
+  for (const { label, value } of ordered) addFact(facts, label, value);
+}
+
+function factOfIndex(index: IndexShape, scope: Scope): readonly [string, unknown] {
+  const {
+    name,
+    unique,
+    definition,
+    constraint,
+    tablespace,
+    clustered,
+    replicaIdentity,
+    valid,
+    comment,
+    statistics,
+  } = index;
   const kind = constraint?.type ?? (unique ? 'unique index' : 'index');
   const label = scope === 'all' ? `${kind} ${name} ${String(definition)}` : `${kind} ${String(definition)}`;
-  addFact(facts, label, { constraint, tablespace, clustered, replicaIdentity, valid, comment, statistics });
+  return [label, { constraint, tablespace, clustered, replicaIdentity, valid, comment, statistics }];
 }
 
 function addForeignKey(facts: Facts, direction: string, key: ForeignKeyShape, options: DiffOptions): void {
@@ -98,11 +122,12 @@ function addMoved(facts: Facts, shape: TableShape, options: DiffOptions): void {
     addFact(facts, `publication ${name}`, { columns, filter });
 }
 
-function addStatistics(facts: Facts, shape: TableShape, scope: Scope): void {
-  for (const { name, owner, kinds, columns, target, comment } of shape.statistics) {
-    const label = scope === 'all' ? `statistics ${name.schema}.${name.name}` : `statistics in ${name.schema}`;
-    addFact(facts, `${label} on ${columns}`, { owner, kinds, target, comment });
-  }
+function factOfStatistics(
+  { name, owner, kinds, columns, target, comment }: StatisticsShape,
+  scope: Scope,
+): readonly [string, unknown] {
+  const label = scope === 'all' ? `statistics ${name.schema}.${name.name}` : `statistics in ${name.schema}`;
+  return [`${label} on ${columns}`, { owner, kinds, target, comment }];
 }
 
 /** What is made under the live name only. */
@@ -116,10 +141,16 @@ function factsOf(shape: TableShape, options: DiffOptions): Facts {
   const additions = new Set(options.declaredAdditions);
   addTable(facts, shape, additions);
   addColumns(facts, shape, additions, options.scope);
-  for (const index of shape.indexes) addIndex(facts, index, options.scope);
+  addUnnamed(
+    facts,
+    shape.indexes.map((index) => factOfIndex(index, options.scope)),
+  );
   for (const check of shape.checks) addFact(facts, `${check.type} ${check.name}`, check);
   for (const key of shape.outboundKeys) addForeignKey(facts, '', key, options);
-  addStatistics(facts, shape, options.scope);
+  addUnnamed(
+    facts,
+    shape.statistics.map((statistics) => factOfStatistics(statistics, options.scope)),
+  );
   for (const grant of shape.grants) {
     if (grant.column !== null && additions.has(grant.column)) continue;
     addGrant(facts, grant.column === null ? '' : ` on column ${grant.column}`, grant);

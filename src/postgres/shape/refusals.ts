@@ -16,11 +16,6 @@ const policiesReading = `select distinct 'policy ' || quote_ident(p.polname) || 
   from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
   where d.refclassid = 'pg_class'::regclass and d.refobjid = $1 and p.polrelid <> $1`;
 
-/** A dependency on the table as a whole comes from a query in the policy: its text names the live table wherever it is put. */
-const policiesReadingThemselves = `select 'policy ' || quote_ident(p.polname) || ' on ' || ${label} || ', which reads the table'
-  from pg_policy p where p.polrelid = $1 and exists (select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid
-    and d.refclassid = 'pg_class'::regclass and d.refobjid = $1 and d.refobjsubid = 0 and d.deptype = 'n')`;
-
 const triggersReading = `select distinct 'trigger ' || quote_ident(t.tgname) || ' on ' || t.tgrelid::regclass::text || ', which reads ' || ${label}
   from pg_trigger t join pg_depend d on d.classid = 'pg_trigger'::regclass and d.objid = t.oid
   where d.refclassid = 'pg_class'::regclass and d.refobjid = $1 and t.tgrelid <> $1 and not t.tgisinternal`;
@@ -120,7 +115,6 @@ const refusals = [
   triggersReading,
   rules,
   policiesReading,
-  policiesReadingThemselves,
   constraintTriggers,
   extensionDependents,
   subscriptions,
