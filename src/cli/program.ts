@@ -5,6 +5,7 @@ import { cleanCommand } from './clean.js';
 import { configCommand } from './config.js';
 import { demoCommand } from './demo.js';
 import { deployCheckCommand } from './deployCheck.js';
+import { diffTablesCommand } from './diffTables.js';
 import { doctorCommand } from './doctor.js';
 import { filteredIndexCommand } from './filteredIndex.js';
 import { loadSampleDataCommand } from './loadSampleData.js';
@@ -47,6 +48,7 @@ ${exitStatusHelp}`,
     pauseCommand(),
     resumeCommand(),
     statusCommand(),
+    diffTablesCommand(),
     deployCheckCommand(),
     cleanCommand(),
     releaseCommand(),

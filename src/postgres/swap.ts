@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { FreshetError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import {
@@ -9,7 +8,7 @@ import {
   swapStatementTimeoutMs,
 } from '../limits.js';
 import { pausepoint } from '../pausepoint.js';
-import { quoteIdentifier, quoteQualified, type QualifiedName } from './identifiers.js';
+import { quoteIdentifier, quoteQualified } from './identifiers.js';
 import {
   describeBlocker,
   findBlockers,
@@ -21,9 +20,6 @@ import {
 import { ensureMarks, unmarkedRunId, writePart } from './marks.js';
 import { moveOrphans } from './orphans.js';
 import { withSession, withTransaction, type Session } from './session.js';
-import { readPolicies } from './shape/policies.js';
-import { readPublications } from './shape/publications.js';
-import { readTriggers } from './shape/triggers.js';
 import {
   catalogStatements,
   exclusiveLockStatements,
@@ -33,10 +29,10 @@ import {
   type PreparedTable,
   type SwapTable,
 } from './swapPlan.js';
-import type { TableShape } from './tableShape.js';
 import { findRelation } from './tempTable.js';
 import { findTempTable } from './tempTableBuild.js';
-import type { KeptOrphans, MovedForeignKey, SwapRecord, SwappedSequence } from './swapRecord.js';
+import { assertMadeSame, readSequenceValues } from './swapChecks.js';
+import type { KeptOrphans, MovedForeignKey, SwapRecord } from './swapRecord.js';
 
 export type { Blocker } from './lockRetry.js';
 export type { SwapTable } from './swapPlan.js';
@@ -236,62 +232,6 @@ function movedKeys(prepared: PreparedSwap, owed: readonly MovedForeignKey[]): Mo
   }));
 }
 
-/** Those behind defaults and those of identity columns. */
-function listSequences({
-  sequences,
-  columns,
-}: TableShape): { readonly name: QualifiedName; readonly ownedBy: string | null }[] {
-  const identities = columns.flatMap(({ name, identity }) =>
-    identity === null ? [] : [{ name: identity.name, ownedBy: name }],
-  );
-  return [...sequences, ...identities];
-}
-
-async function readSequenceValues(session: Session, prepared: PreparedSwap): Promise<SwappedSequence[]> {
-  const values: SwappedSequence[] = [];
-  for (const { shape } of prepared.tables) {
-    for (const { name, ownedBy } of listSequences(shape)) {
-      const { rows } = await session.query<{ value: string }>(
-        `select last_value::text as value from ${quoteQualified(name)}`,
-      );
-      values.push({ sequence: name, ownedBy, table: shape.name, lastValue: rows[0]?.value ?? '' });
-    }
-  }
-  return values;
-}
-
-/** Triggers, policies and publications are made by text, which is known by now to mean the same: read back from the promoted table. */
-async function assertWatchersSame(session: Session, { tables }: PreparedSwap): Promise<void> {
-  for (const { shape, tempOid, plan } of tables) {
-    const { triggers, policies, publications } = shape;
-    if (triggers.length + policies.length + publications.length === 0) continue;
-    const after = {
-      triggers: await readTriggers(session, tempOid),
-      policies: await readPolicies(session, tempOid),
-      publications: await readPublications(session, tempOid),
-    };
-    if (isDeepStrictEqual(after, { triggers, policies, publications })) continue;
-    throw new FreshetError(
-      'SHAPE_DIFFERS',
-      `Triggers, policies or publications of ${plan.live.schema}.${plan.live.name} could not be made again as they were.`,
-    );
-  }
-}
-
-/** A view is defined by text here, so the result is compared: it must say of the promoted table what it said of the live one. */
-async function assertViewsSame(session: Session, { views }: PreparedSwap): Promise<void> {
-  if (views.length === 0) return;
-  const { rows } = await session.query<{ oid: number; definition: string }>(
-    'select oid, pg_get_viewdef(oid) as definition from pg_class where oid = any($1::oid[])',
-    [views.map(({ oid }) => oid)],
-  );
-  const after = new Map(rows.map(({ oid, definition }) => [oid, definition]));
-  const changed = views.filter(({ oid, definition }) => after.get(oid) !== definition);
-  if (changed.length === 0) return;
-  const names = changed.map(({ name }) => `${name.schema}.${name.name}`);
-  throw new FreshetError('SHAPE_DIFFERS', `Views could not be made again as they were: ${names.join(', ')}.`);
-}
-
 /** The locked part: the reconcile, then the catalog changes in one message, marks, the record. */
 async function swapLocked(
   session: Session,
@@ -309,8 +249,7 @@ async function swapLocked(
     deleted === 0 ? parts.orphans : await moveAllOrphans(session, prepared, options, parts.orphans);
   const sequences = await readSequenceValues(session, prepared);
   await session.query(catalogStatements(prepared).join(';\n'));
-  await assertViewsSame(session, prepared);
-  await assertWatchersSame(session, prepared);
+  await assertMadeSame(session, prepared);
   for (const table of prepared.tables) await moveMarks(session, table, options);
   const record: SwapRecord = {
     runId: options.runId,

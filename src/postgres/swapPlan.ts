@@ -1,4 +1,5 @@
 import { FreshetError } from '../errors.js';
+import { withoutOwnKeys } from './compareGenerations.js';
 import { diffWithTemp } from './finishTempTable.js';
 import { quoteQualified, type QualifiedName } from './identifiers.js';
 import { readPart, type Part } from './marks.js';
@@ -153,7 +154,7 @@ async function prepareTable(session: Session, table: SwapTable): Promise<Prepare
       previousOid: shape.oid,
       indexes: swappedIndexes,
       objects,
-      before: shape,
+      before: await withoutOwnKeys(session, shape),
     },
     keys: keysFromOutside(plan, shape.inboundKeys),
     renames: [

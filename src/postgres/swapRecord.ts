@@ -26,8 +26,8 @@ export interface SwappedTable {
   readonly previousOid: number;
   readonly indexes: readonly SwappedIndex[];
   readonly objects: readonly SwappedObject[];
-  /** The live table as the swap found it. Names and all: what moved along is not at the previous table any more. */
-  readonly before: TableShape;
+  /** The live table as the swap found it, names and all: what moved along is not at the previous table any more. Not in records that are older than this. */
+  readonly before?: TableShape;
 }
 
 /** A key of another table that points at the new live table since the swap. */

@@ -24,7 +24,14 @@ type Scope = DiffOptions['scope'];
 
 type Facts = Map<string, string>;
 
-const show = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
+/** As text, keys in one order: a shape that was stored comes back with its keys in another. */
+function show(value: unknown): string {
+  const ordered = (_key: string, part: unknown): unknown =>
+    part === null || typeof part !== 'object' || Array.isArray(part)
+      ? part
+      : Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return JSON.stringify(value, ordered) ?? 'nothing';
+}
 
 /** Adds a fact; the same label again gets a number, so that two equal indexes count as two. */
 function addFact(facts: Facts, label: string, value: unknown): void {
