@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { addConstraints, buildUniqueKeys } from '../../../src/postgres/indexBuild.js';
 import { rehearseTempTables } from '../../../src/postgres/rehearsal.js';
+import { applyDeletionToLive } from '../../../src/postgres/reconcileTable.js';
 import { readIdSequence, firstNewId } from '../../../src/postgres/sequences.js';
 import { swapTables } from '../../../src/postgres/swap.js';
 import { describeTable } from '../../../src/postgres/tableShape.js';
@@ -88,6 +89,26 @@ describe('D31: triggers', () => {
       `update image set url = ' ON public.image '; truncate log; update image set url = 'z', id = id`,
     );
     expect(await said(api)).toEqual([{ said: 'counted UPDATE image' }]);
+  });
+
+  test('a deletion that is applied to the live table fires them as one of the application would, names without schema and all', async () => {
+    const identifier = '00000000-0000-4000-8000-000000000001';
+    const api = await createApi(`create table gone (id int);
+      create function note() returns trigger language plpgsql as 'begin insert into gone values (old.id); return old; end';
+      create table image (id int primary key, identifier uuid); insert into image values (7, '${identifier}');
+      create table deleted_image (identifier uuid); insert into deleted_image values ('${identifier}');
+      create trigger noted after delete on image for each row execute function note()`);
+    const { runId } = await refreshTables(api, [image], { runId: 'run-1' });
+    const target = {
+      runId,
+      table: image,
+      idColumn: 'id',
+      deletedMediaTable: 'deleted_image',
+      sensitiveMediaTable: null,
+    };
+    expect(await applyDeletionToLive(api.session, target, identifier)).toBe(true);
+    expect(await api.rows('select id from gone')).toEqual([{ id: 7 }]);
+    expect(await api.rows('select id from image')).toEqual([]);
   });
 
   test('a deferred constraint trigger fires at the commit', async () => {
