@@ -5,6 +5,7 @@ import { cleanCommand } from './clean.js';
 import { configCommand } from './config.js';
 import { demoCommand } from './demo.js';
 import { deployCheckCommand } from './deployCheck.js';
+import { diffTablesCommand } from './diffTables.js';
 import { doctorCommand } from './doctor.js';
 import { filteredIndexCommand } from './filteredIndex.js';
 import { loadSampleDataCommand } from './loadSampleData.js';
@@ -49,6 +50,7 @@ ${exitStatusHelp}`,
     resumeCommand(),
     statusCommand(),
     watchCommand(),
+    diffTablesCommand(),
     deployCheckCommand(),
     cleanCommand(),
     releaseCommand(),

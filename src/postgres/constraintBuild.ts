@@ -7,6 +7,8 @@ import type { Session } from './session.js';
 import { readChecks } from './shape/checks.js';
 import { readOutboundKeys } from './shape/foreignKeys.js';
 import { grantStatements, readGrants } from './shape/grants.js';
+import { readColumns } from './shape/columns.js';
+import { statisticsStatements } from './statisticsBuild.js';
 import { loadingOptions, optionList } from './tempTable.js';
 import { withTempTable } from './tempTableBuild.js';
 import type { PlannedCheck, PlannedForeignKey, TempTablePlan } from './tempTablePlan.js';
@@ -136,15 +138,42 @@ function optionStatements(plan: TempTablePlan): string[] {
   ];
 }
 
-/** Adds CHECKs, foreign keys, comments, grants and the live storage parameters. Safe to run twice and beside itself. */
+/** FULL and NOTHING; an index that stands for it says so when it is built. */
+export function replicaIdentityStatements({ shape, temp }: TempTablePlan): string[] {
+  const { replicaIdentity } = shape;
+  return replicaIdentity === 'default' || replicaIdentity === 'index'
+    ? []
+    : [`alter table ${quoteQualified(temp)} replica identity ${replicaIdentity}`];
+}
+
+/** Rights on the table, its columns and the sequences of its identity columns. */
+async function missingGrants(session: Session, plan: TempTablePlan, oid: number): Promise<string[]> {
+  const columns = new Map((await readColumns(session, oid)).map((column) => [column.name, column]));
+  return [
+    ...grantStatements(plan.temp, await readGrants(session, oid), plan.shape.grants),
+    ...plan.shape.columns.flatMap(({ name, identity }) => {
+      const own = columns.get(name)?.identity ?? null;
+      return identity === null || own === null
+        ? []
+        : grantStatements(own.name, own.grants, identity.grants, 'sequence');
+    }),
+  ];
+}
+
+/** Adds CHECKs, foreign keys, statistics objects, replica identity, comments, grants and the live storage parameters. Safe to run twice and beside itself. */
 export async function addConstraints(url: string, plan: TempTablePlan): Promise<void> {
   await withTempTable(url, plan, async (session, oid) => {
     await addChecks(session, plan, oid);
     failpoint('constraints.checks');
     await addForeignKeys(session, plan, oid);
     failpoint('constraints.foreignKeys');
-    const grants = grantStatements(plan.temp, await readGrants(session, oid), plan.shape.grants);
-    const statements = [...constraintComments(plan), ...optionStatements(plan), ...grants];
+    const statements = [
+      ...statisticsStatements(plan),
+      ...replicaIdentityStatements(plan),
+      ...constraintComments(plan),
+      ...optionStatements(plan),
+      ...(await missingGrants(session, plan, oid)),
+    ];
     for (const statement of statements) {
       await session.query(statement);
       failpoint('constraints.statement');

@@ -38,7 +38,7 @@ function liveNames(live: TableShape, temp: TableShape): DiffOptions['nameOf'] {
 
 /**
  * How `tempName` differs from `liveName` by the catalog, one sentence each; empty = they are the same. What only moves in the swap
- * (names of indexes, keys of other tables, views, owners of sequences) is no difference. Works on any two tables.
+ * (`scope: 'temp'` of `DiffOptions`) is no difference. Works on any two tables.
  */
 export async function diffTables(
   session: Session,
@@ -47,5 +47,14 @@ export async function diffTables(
   declaredAdditions: readonly string[],
 ): Promise<string[]> {
   const [live, temp] = [await describeTable(session, liveName), await describeTable(session, tempName)];
+  return diffWithTemp(live, temp, declaredAdditions);
+}
+
+/** `diffTables` of two tables that were read already. Pure. */
+export function diffWithTemp(
+  live: TableShape,
+  temp: TableShape,
+  declaredAdditions: readonly string[],
+): string[] {
   return diffShapes(live, temp, { declaredAdditions, scope: 'temp', nameOf: liveNames(live, temp) });
 }

@@ -1,4 +1,4 @@
-import { FreshetError } from '../errors.js';
+import { FreshetError, messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { buildSessionOf, withIndexLock } from './buildSessions.js';
 import { findDuplicates } from './duplicates.js';
@@ -8,7 +8,7 @@ import { withSession, type Session } from './session.js';
 import { readIndexes } from './shape/indexes.js';
 import type { IndexShape } from './tableShape.js';
 import { withTempTable } from './tempTableBuild.js';
-import { plannedIndexes, type PlannedIndex, type TempTablePlan } from './tempTablePlan.js';
+import { isKey, plannedIndexes, type PlannedIndex, type TempTablePlan } from './tempTablePlan.js';
 
 export { addConstraints } from './constraintBuild.js';
 
@@ -23,8 +23,11 @@ export interface IndexBuildOptions {
   readonly onIndexBuilt?: (liveName: string, done: number, total: number) => void;
 }
 
-/** `create [unique] index` of the temp table's index. Pure. */
+/** `create [unique] index` of the temp table's index; an exclusion constraint brings its index itself. Pure. */
 export function createIndexStatement(plan: TempTablePlan, index: PlannedIndex): string {
+  if (index.constraint?.definition != null) {
+    return `alter table ${quoteQualified(plan.temp)} add constraint ${quoteIdentifier(index.tempName)} ${index.constraint.definition}`;
+  }
   const unique = index.unique ? 'unique ' : '';
   return `create ${unique}index ${quoteIdentifier(index.tempName)} on ${quoteQualified(plan.temp)} ${index.definition}`;
 }
@@ -40,18 +43,25 @@ export function finishIndexStatements(plan: TempTablePlan, index: PlannedIndex):
     ...(index.clustered
       ? [`alter table ${quoteQualified(plan.temp)} cluster on ${quoteIdentifier(index.tempName)}`]
       : []),
+    ...(index.replicaIdentity
+      ? [
+          `alter table ${quoteQualified(plan.temp)} replica identity using index ${quoteIdentifier(index.tempName)}`,
+        ]
+      : []),
   ];
 }
 
 /** Turns a unique index into the constraint that stands before it on the live table. Pure. */
 export function keyConstraintStatements(plan: TempTablePlan, index: PlannedIndex): string[] {
   if (index.constraint === null) return [];
-  const { type, deferrable, initiallyDeferred, comment } = index.constraint;
+  const { type, definition, deferrable, initiallyDeferred, comment } = index.constraint;
   const table = quoteQualified(plan.temp);
   const name = quoteIdentifier(index.tempName);
   const timing = `${deferrable ? ' deferrable' : ''}${initiallyDeferred ? ' initially deferred' : ''}`;
   return [
-    `alter table ${table} add constraint ${name} ${type} using index ${name}${timing}`,
+    ...(definition === null
+      ? [`alter table ${table} add constraint ${name} ${type} using index ${name}${timing}`]
+      : []),
     ...(comment === null ? [] : [`comment on constraint ${name} on ${table} is ${quoteLiteral(comment)}`]),
   ];
 }
@@ -100,7 +110,7 @@ async function buildIndex(
   index: PlannedIndex,
 ): Promise<void> {
   const existing = await createOrFind(session, plan, oid, index);
-  if (index.unique) failpoint('keys.index');
+  if (isKey(index)) failpoint('keys.index');
   const constraint = existing?.constraint ? [] : keyConstraintStatements(plan, index);
   for (const statement of [...constraint, ...finishIndexStatements(plan, index)])
     await session.query(statement);
@@ -124,6 +134,7 @@ async function buildNamingDuplicates(
   try {
     await withIndexLock(session, plan, index, () => buildIndex(session, plan, oid, index));
   } catch (error) {
+    if (hasSqlState(error, '23P01')) throw excludedError(plan, index, error);
     // Only where the rows violate this very index, not the catalog's.
     if (!hasSqlState(error, '23505') || constraintOf(error) !== index.tempName) throw error;
     const keys = await findDuplicates(session, plan, index, options.identifyingColumns);
@@ -139,6 +150,17 @@ async function buildNamingDuplicates(
       { cause: error },
     );
   }
+}
+
+function excludedError(plan: TempTablePlan, { liveName }: PlannedIndex, cause: unknown): FreshetError {
+  const table = `${plan.live.schema}.${plan.live.name}`;
+  const { detail } = cause as { detail?: string };
+  return new FreshetError(
+    'CONSTRAINT_VIOLATED',
+    `New rows of ${table} violate ${liveName}: ${detail ?? messageOf(cause)}`,
+    { table },
+    { cause },
+  );
 }
 
 /** Takes the next index again and again until there is none; several of these share the list. */
@@ -171,7 +193,7 @@ async function buildIndexes(
     const build = async (session: Session, index: PlannedIndex): Promise<void> => {
       await buildNamingDuplicates(session, plan, oid, index, options);
       done += 1;
-      failpoint(index.unique ? 'keys.key' : 'constraints.index');
+      failpoint(isKey(index) ? 'keys.key' : 'constraints.index');
       options.onIndexBuilt?.(index.liveName, done, indexes.length);
     };
     const connections = Math.max(1, Math.min(options.connections ?? 1, indexes.length));
@@ -184,8 +206,8 @@ async function buildIndexes(
 }
 
 /**
- * Builds primary key, UNIQUE constraints and unique indexes: this is the uniqueness check. DUPLICATE_KEYS names up to ten offending keys
- * with the rows that have them. Safe to run twice and beside itself.
+ * Builds primary key, UNIQUE and exclusion constraints and unique indexes: this is the uniqueness check. DUPLICATE_KEYS names up to ten
+ * offending keys with the rows that have them; rows that an exclusion constraint forbids are CONSTRAINT_VIOLATED. Safe to run twice and beside itself.
  */
 export async function buildUniqueKeys(
   url: string,
@@ -193,7 +215,7 @@ export async function buildUniqueKeys(
   options: IndexBuildOptions = {},
 ): Promise<void> {
   // One at a time: adding a constraint locks the table against the other builds anyway.
-  const unique = plannedIndexes(plan).filter((index) => index.unique);
+  const unique = plannedIndexes(plan).filter(isKey);
   await buildIndexes(url, plan, unique, { ...options, connections: 1 });
 }
 
@@ -203,6 +225,6 @@ export async function buildOtherIndexes(
   plan: TempTablePlan,
   options: IndexBuildOptions = {},
 ): Promise<void> {
-  const others = plannedIndexes(plan).filter((index) => !index.unique);
+  const others = plannedIndexes(plan).filter((index) => !isKey(index));
   await buildIndexes(url, plan, others, options);
 }

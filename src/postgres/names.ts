@@ -31,14 +31,42 @@ export function generatedIndexName(runId: string, liveOid: number, position: num
   return `freshet_${digestOf(runId)}_${liveOid}_${position}`;
 }
 
-/** What the live table is called after `runId` replaced it. The run keeps it apart from the generation before. */
+/**
+ * What the live table is called after `runId` replaced it. The run keeps it apart from the generation before; where the name has to be cut,
+ * the digest also keeps it apart from another table of the run that begins alike.
+ */
 export function previousTableName(liveName: string, runId: string): string {
-  return fitName('freshet_previous_', liveName, `_${digestOf(runId)}`);
+  const whole = `freshet_previous_${liveName}_${digestOf(runId)}`;
+  if (Buffer.byteLength(whole) <= identifierBytesMax) return whole;
+  return fitName('freshet_previous_', liveName, `_${digestOf(`${runId} ${liveName}`)}`);
 }
 
 /** What an index of the live table is called after `runId` replaced its table. */
 export function previousIndexName(runId: string, liveOid: number, position: number): string {
   return `freshet_previous_${digestOf(runId)}_${liveOid}_${position}`;
+}
+
+/** Kinds of objects beside indexes whose names are unique in a schema: sequences of identity columns, statistics objects. */
+export type NamedKind = 'identity' | 'statistics';
+
+/** The name that a temp table's n-th object of a kind has until the swap. */
+export function generatedObjectName(
+  runId: string,
+  liveOid: number,
+  kind: NamedKind,
+  position: number,
+): string {
+  return `freshet_${digestOf(runId)}_${liveOid}_${kind}_${position}`;
+}
+
+/** What the live table's n-th object of a kind is called after `runId` replaced its table. */
+export function previousObjectName(
+  runId: string,
+  liveOid: number,
+  kind: NamedKind,
+  position: number,
+): string {
+  return `freshet_previous_${digestOf(runId)}_${liveOid}_${kind}_${position}`;
 }
 
 /** The table in our schema that keeps the orphans which `runId` found behind its n-th foreign key. */

@@ -62,6 +62,8 @@ export async function applyDeletionToLive(
   try {
     await withTransaction(session, async () => {
       await session.query(`set local lock_timeout = '1s'`);
+      // What watches deletions in the live table runs as if an application had made this one.
+      await session.query('set local search_path = "$user", public; set local row_security = on');
       await session.query('set constraints all immediate');
       const fresh = 'select $3::uuid as identifier where $2::text is not null';
       await session.query(deletionStatement(target, true, fresh), [

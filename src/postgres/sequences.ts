@@ -5,7 +5,7 @@ import type { TableShape } from './tableShape.js';
 
 /** Where the ids of a table come from and how far they got. */
 export interface IdSequence {
-  /** The sequence that the id column's default calls; null where there is none. */
+  /** The sequence that the id column's default calls, or that stands behind the identity column; null where there is none. */
   readonly sequence: QualifiedName | null;
   readonly lastValue: bigint | null;
   readonly isCalled: boolean;
@@ -93,7 +93,9 @@ export async function readIdSequence(
   idColumn: string,
 ): Promise<IdSequence> {
   const typeMax = typeMaxOf(shape, idColumn);
-  const sequence = shape.sequences.find(({ defaultOf }) => defaultOf === idColumn)?.name ?? null;
+  const identity = shape.columns.find(({ name }) => name === idColumn)?.identity;
+  const called = shape.sequences.find(({ defaultOf }) => defaultOf === idColumn);
+  const sequence = identity?.name ?? called?.name ?? null;
   const state = sequence === null ? undefined : await readSequence(session, sequence);
   const previousMaxIds: (bigint | null)[] = [];
   for (const previous of await listPreviousTables(session, shape.name)) {

@@ -18,7 +18,8 @@ export interface SessionOptions {
 /**
  * Opens one session. Every statement has no time limit of the server's own (a default of one hour ended the predecessor's copies):
  * limits are set where a statement needs one. A commit that was told outlives the server's crash: a lost swap would leave the new aliases
- * before the old tables. Names resolve in pg_catalog only, so that definitions come back fully qualified.
+ * before the old tables. Names resolve in pg_catalog only, so that definitions come back fully qualified. In the API database a statement from
+ * which row security would hide rows fails instead: a record or a deletion that is not seen would be lost silently.
  */
 export async function openSession(url: string, options: SessionOptions): Promise<Session> {
   const client = new pg.Client({
@@ -27,7 +28,8 @@ export async function openSession(url: string, options: SessionOptions): Promise
     keepAlive: true,
     keepAliveInitialDelayMillis: sessionKeepaliveMs,
     options:
-      '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=0 -c synchronous_commit=on -c search_path=pg_catalog',
+      '-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=0 -c synchronous_commit=on -c search_path=pg_catalog' +
+      (options.called === 'API database' ? ' -c row_security=off' : ''),
   });
   // A broken connection also rejects the statement in flight; without a listener the process would end.
   client.on('error', () => undefined);

@@ -32,7 +32,8 @@ import {
 } from './swapPlan.js';
 import { findRelation } from './tempTable.js';
 import { findTempTable } from './tempTableBuild.js';
-import type { KeptOrphans, MovedForeignKey, SwapRecord, SwappedSequence } from './swapRecord.js';
+import { assertMadeSame, readSequenceValues } from './swapChecks.js';
+import type { KeptOrphans, MovedForeignKey, SwapRecord } from './swapRecord.js';
 
 export type { Blocker } from './lockRetry.js';
 export type { SwapTable } from './swapPlan.js';
@@ -232,33 +233,6 @@ function movedKeys(prepared: PreparedSwap, owed: readonly MovedForeignKey[]): Mo
   }));
 }
 
-async function readSequenceValues(session: Session, prepared: PreparedSwap): Promise<SwappedSequence[]> {
-  const values: SwappedSequence[] = [];
-  for (const { shape } of prepared.tables) {
-    for (const { name, ownedBy } of shape.sequences) {
-      const { rows } = await session.query<{ value: string }>(
-        `select last_value::text as value from ${quoteQualified(name)}`,
-      );
-      values.push({ sequence: name, ownedBy, table: shape.name, lastValue: rows[0]?.value ?? '' });
-    }
-  }
-  return values;
-}
-
-/** A view is defined by text here, so the result is compared: it must say of the promoted table what it said of the live one. */
-async function assertViewsSame(session: Session, { views }: PreparedSwap): Promise<void> {
-  if (views.length === 0) return;
-  const { rows } = await session.query<{ oid: number; definition: string }>(
-    'select oid, pg_get_viewdef(oid) as definition from pg_class where oid = any($1::oid[])',
-    [views.map(({ oid }) => oid)],
-  );
-  const after = new Map(rows.map(({ oid, definition }) => [oid, definition]));
-  const changed = views.filter(({ oid, definition }) => after.get(oid) !== definition);
-  if (changed.length === 0) return;
-  const names = changed.map(({ name }) => `${name.schema}.${name.name}`);
-  throw new FreshetError('SHAPE_DIFFERS', `Views could not be made again as they were: ${names.join(', ')}.`);
-}
-
 /** The locked part: the reconcile, then the catalog changes in one message, marks, the record. */
 async function swapLocked(
   session: Session,
@@ -276,7 +250,7 @@ async function swapLocked(
     deleted === 0 ? parts.orphans : await moveAllOrphans(session, prepared, options, parts.orphans);
   const sequences = await readSequenceValues(session, prepared);
   await session.query(catalogStatements(prepared).join(';\n'));
-  await assertViewsSame(session, prepared);
+  await assertMadeSame(session, prepared);
   for (const table of prepared.tables) await moveMarks(session, table, options);
   const record: SwapRecord = {
     runId: options.runId,
@@ -337,6 +311,8 @@ async function readLockedOids(session: Session, options: SwapOptions): Promise<n
     `select conrelid as oid from pg_constraint where contype = 'f' and confrelid = any($1::oid[])
      union select r.ev_class from pg_depend d join pg_rewrite r on r.oid = d.objid
        where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = any($1::oid[])
+     union select s.oid from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
+       where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = any($1::oid[])
      union select c.oid from pg_class c where c.oid = any($2::text[]::regclass[]::oid[])`,
     [liveOids, options.tables.map(({ plan }) => quoteQualified(plan.temp))],
   );

@@ -1,17 +1,20 @@
 import { FreshetError } from '../errors.js';
-import { diffTables } from './finishTempTable.js';
+import { withoutOwnKeys } from './compareGenerations.js';
+import { diffWithTemp } from './finishTempTable.js';
 import { quoteQualified, type QualifiedName } from './identifiers.js';
 import { readPart, type Part } from './marks.js';
 import { previousTableName } from './names.js';
 import type { Session } from './session.js';
-import { grantStatements, readGrants } from './shape/grants.js';
-import { readIndexes } from './shape/indexes.js';
-import type { SwappedTable } from './swapRecord.js';
+import { grantStatements } from './shape/grants.js';
+import type { SwappedObject, SwappedTable } from './swapRecord.js';
 import {
   addKeyStatements,
   dropKeyStatement,
+  forwardIdentityStatement,
   lockViewStatement,
   planIndexNames,
+  planObjectNames,
+  renameObjectStatements,
   renameStatements,
   replaceViewStatement,
   sequenceStatements,
@@ -19,12 +22,14 @@ import {
 import { describeTable, type ForeignKeyShape, type TableShape, type ViewShape } from './tableShape.js';
 import { findTempTable } from './tempTableBuild.js';
 import { keysFromOutside, plannedIndexes, type TempTablePlan } from './tempTablePlan.js';
+import { publicationStatements, watcherStatements } from './watcherStatements.js';
 
 export interface SwapTable {
   readonly live: QualifiedName;
   readonly plan: TempTablePlan;
-  /** The id that the next new record gets: the sequence is set to it, forward only. Null where the table has no id sequence. */
+  /** The id that the next new record gets: the sequence of `idColumn` is set to it, forward only. Null where the table has no ids. */
   readonly nextId: bigint | null;
+  readonly idColumn: string;
 }
 
 /** One table of the swap, as it is under a lock that keeps changes of its shape out. */
@@ -38,6 +43,8 @@ export interface PreparedTable {
   readonly keys: readonly ForeignKeyShape[];
   readonly renames: readonly string[];
   readonly sequences: readonly string[];
+  /** Triggers, policies, publications. */
+  readonly watchers: readonly string[];
   readonly grants: readonly string[];
 }
 
@@ -50,12 +57,12 @@ export interface PreparedSwap {
   readonly referencing: readonly QualifiedName[];
   /** Everything that is locked, for showing who blocks. */
   readonly lockedOids: readonly number[];
-  /** What views and grants looked like: neither is kept from changing by the first lock. */
+  /** What views, grants, publications and statistics objects looked like: none of them is kept from changing by the first lock. */
   readonly fingerprint: string;
 }
 
-async function assertSameShape(session: Session, plan: TempTablePlan): Promise<void> {
-  const differences = await diffTables(session, plan.live, plan.temp, plan.addedColumns);
+function assertSameShape(plan: TempTablePlan, shape: TableShape, temp: TableShape): void {
+  const differences = diffWithTemp(shape, temp, plan.addedColumns);
   // Grants move in the swap as they are then.
   const relevant = differences.filter((difference) => !difference.startsWith('grant '));
   if (relevant.length === 0) return;
@@ -75,14 +82,9 @@ function assertSameTable(plan: TempTablePlan, shape: TableShape): void {
 }
 
 /** Names are given by position: an index that was renamed, or a plan that was made after it, must not give one index another's name. */
-async function assertSameIndexes(
-  session: Session,
-  plan: TempTablePlan,
-  shape: TableShape,
-  tempOid: number,
-): Promise<void> {
+function assertSameIndexes(plan: TempTablePlan, shape: TableShape, temp: TableShape): void {
   const liveByName = new Map(shape.indexes.map((index) => [index.name, index]));
-  const tempByName = new Map((await readIndexes(session, tempOid)).map((index) => [index.name, index]));
+  const tempByName = new Map(temp.indexes.map((index) => [index.name, index]));
   const wrong = plannedIndexes(plan).filter(
     ({ liveName, tempName, definition }) =>
       liveByName.get(liveName)?.definition !== definition ||
@@ -96,37 +98,85 @@ async function assertSameIndexes(
   );
 }
 
-async function prepareTable(session: Session, { plan, nextId }: SwapTable): Promise<PreparedTable> {
+/** Sequences behind defaults move along; those of identity columns stay, and the new one goes on where the old one stands. */
+function moveSequences(
+  { plan, nextId, idColumn }: SwapTable,
+  shape: TableShape,
+  objects: readonly SwappedObject[],
+): string[] {
+  const idSequence = shape.columns.find(({ name }) => name === idColumn)?.identity?.name;
+  const isIdSequence = ({ liveName }: SwappedObject): boolean =>
+    idSequence !== undefined && quoteQualified(liveName) === quoteQualified(idSequence);
+  return [
+    ...shape.sequences.flatMap((sequence) =>
+      sequenceStatements(sequence, plan.live, sequence.defaultOf === idColumn ? nextId : null),
+    ),
+    ...objects
+      .filter(({ kind }) => kind === 'sequence')
+      .map((object) => forwardIdentityStatement(object, isIdSequence(object) ? nextId : null)),
+  ];
+}
+
+/** Rights as they are now: those that were given while the run went on as well. */
+function moveGrants(live: QualifiedName, shape: TableShape, temp: TableShape): string[] {
+  return [
+    ...grantStatements(live, temp.grants, shape.grants),
+    ...shape.columns.flatMap(({ name, identity }) => {
+      const own = temp.columns.find((column) => column.name === name)?.identity;
+      return identity === null || !own
+        ? []
+        : grantStatements(identity.name, own.grants, identity.grants, 'sequence');
+    }),
+  ];
+}
+
+async function prepareTable(session: Session, table: SwapTable): Promise<PreparedTable> {
+  const { plan } = table;
   const shape = await describeTable(session, plan.live);
   assertSameTable(plan, shape);
-  await assertSameShape(session, plan);
   const tempOid = await findTempTable(session, plan);
-  await assertSameIndexes(session, plan, shape, tempOid);
+  const temp = await describeTable(session, plan.temp);
+  assertSameShape(plan, shape, temp);
+  assertSameIndexes(plan, shape, temp);
   const indexes = plannedIndexes(plan);
   const swappedIndexes = planIndexNames(indexes, plan.runId, shape.oid);
+  const objects = planObjectNames(shape, temp, plan.runId);
   const previous = { schema: plan.live.schema, name: previousTableName(plan.live.name, plan.runId) };
   return {
     plan,
     shape,
     tempOid,
     part: await readPart(session, shape.oid),
-    swapped: { live: plan.live, liveOid: tempOid, previous, previousOid: shape.oid, indexes: swappedIndexes },
-    keys: keysFromOutside(plan, shape.inboundKeys),
-    renames: renameStatements({
+    swapped: {
       live: plan.live,
-      temp: plan.temp,
-      previousName: previous.name,
-      indexes,
-      swappedIndexes,
-    }),
-    sequences: shape.sequences.flatMap((sequence) =>
-      sequenceStatements(sequence, plan.live, sequence.defaultOf === null ? null : nextId),
-    ),
-    grants: grantStatements(plan.live, await readGrants(session, tempOid), shape.grants),
+      liveOid: tempOid,
+      previous,
+      previousOid: shape.oid,
+      indexes: swappedIndexes,
+      objects,
+      before: await withoutOwnKeys(session, shape),
+    },
+    keys: keysFromOutside(plan, shape.inboundKeys),
+    renames: [
+      ...renameStatements({
+        live: plan.live,
+        temp: plan.temp,
+        previousName: previous.name,
+        indexes,
+        swappedIndexes,
+      }),
+      ...renameObjectStatements(objects),
+    ],
+    sequences: moveSequences(table, shape, objects),
+    watchers: [
+      ...watcherStatements(plan.live, shape),
+      ...shape.publications.flatMap((one) => publicationStatements(plan.live, previous, one)),
+    ],
+    grants: moveGrants(plan.live, shape, temp),
   };
 }
 
-/** Views and grants of the live tables as one text. */
+/** Views, grants, publications and statistics objects of the live tables as one text. */
 export async function readFingerprint(session: Session, oids: readonly number[]): Promise<string> {
   const { rows } = await session.query<{ fingerprint: string }>(
     `select coalesce(string_agg(part, ' ' order by part), '') as fingerprint from (
@@ -200,6 +250,7 @@ export function catalogStatements({ tables, keys, views }: PreparedSwap): string
     ...tables.flatMap(({ sequences }) => sequences),
     ...keys.flatMap(addKeyStatements),
     ...views.map(replaceViewStatement),
+    ...tables.flatMap(({ watchers }) => watchers),
     ...tables.flatMap(({ grants }) => grants),
   ];
 }

@@ -1,9 +1,20 @@
 import type { QualifiedName } from './identifiers.js';
+import type { TableShape } from './tableShape.js';
 
 /** An index (with its constraint) of both generations. */
 export interface SwappedIndex {
   readonly liveName: string;
   /** What the previous table's index is called now. */
+  readonly previousName: string;
+}
+
+/** The sequence of an identity column, or a statistics object, of both generations. */
+export interface SwappedObject {
+  readonly kind: 'sequence' | 'statistics';
+  /** The candidate's until the swap. */
+  readonly tempName: QualifiedName;
+  readonly liveName: QualifiedName;
+  /** What the previous table's one is called now, in the same schema. */
   readonly previousName: string;
 }
 
@@ -14,6 +25,9 @@ export interface SwappedTable {
   readonly previous: QualifiedName;
   readonly previousOid: number;
   readonly indexes: readonly SwappedIndex[];
+  readonly objects: readonly SwappedObject[];
+  /** The live table as the swap found it, names and all: what moved along is not at the previous table any more. Not in records that are older than this. */
+  readonly before?: TableShape;
 }
 
 /** A key of another table that points at the new live table since the swap. */

@@ -1,8 +1,8 @@
 import { quoteIdentifier, quoteLiteral, quoteQualified, type QualifiedName } from './identifiers.js';
-import { previousIndexName } from './names.js';
-import type { ForeignKeyShape, SequenceShape, ViewShape } from './tableShape.js';
+import { previousIndexName, previousObjectName } from './names.js';
+import type { ForeignKeyShape, SequenceShape, TableShape, ViewShape } from './tableShape.js';
 import { optionList } from './tempTable.js';
-import type { SwappedIndex } from './swapRecord.js';
+import type { SwappedIndex, SwappedObject } from './swapRecord.js';
 import type { PlannedIndex } from './tempTablePlan.js';
 
 /** The statements of the swap, as text: all of them are known before readers are kept out, and go to the server in one message. Pure. */
@@ -31,6 +31,65 @@ export function planIndexNames(
     liveName,
     previousName: previousIndexName(runId, liveOid, position + 1),
   }));
+}
+
+/** What tells two statistics objects of a table apart, but their names. */
+function statisticsKey({
+  name,
+  kinds,
+  columns,
+  owner,
+  target,
+  comment,
+}: TableShape['statistics'][number]): string {
+  return JSON.stringify([name.schema, kinds, columns, owner, target, comment]);
+}
+
+/**
+ * Pairs sequences of identity columns by their column, and statistics objects by what they are: both tables were found to be the same, so
+ * each has its partner. Names are given by partner, never by place. Pure.
+ */
+export function planObjectNames(live: TableShape, temp: TableShape, runId: string): SwappedObject[] {
+  const identities = live.columns.flatMap((column, index): SwappedObject[] => {
+    const own = temp.columns.find(({ name }) => name === column.name)?.identity;
+    if (!column.identity || !own) return [];
+    const previousName = previousObjectName(runId, live.oid, 'identity', index + 1);
+    return [{ kind: 'sequence', tempName: own.name, liveName: column.identity.name, previousName }];
+  });
+  const free = [...temp.statistics];
+  const statistics = live.statistics.flatMap((wanted, index): SwappedObject[] => {
+    const place = free.findIndex((candidate) => statisticsKey(candidate) === statisticsKey(wanted));
+    const [partner] = place < 0 ? [] : free.splice(place, 1);
+    if (partner === undefined) return [];
+    const previousName = previousObjectName(runId, live.oid, 'statistics', index + 1);
+    return [{ kind: 'statistics', tempName: partner.name, liveName: wanted.name, previousName }];
+  });
+  return [...identities, ...statistics];
+}
+
+/** The renames of sequences and statistics objects: each live name is free before it is taken. */
+export function renameObjectStatements(objects: readonly SwappedObject[]): string[] {
+  const rename = (kind: string, from: QualifiedName, to: string): string =>
+    `alter ${kind} ${quoteQualified(from)} rename to ${quoteIdentifier(to)}`;
+  return objects.flatMap(({ kind, tempName, liveName, previousName }) => [
+    rename(kind, liveName, previousName),
+    rename(kind, tempName, liveName.name),
+  ]);
+}
+
+/**
+ * The identity sequence goes on where the previous one stands, from `nextId` on where that is more, never back. Renaming has locked both, so
+ * nothing is given between reading and setting.
+ */
+export function forwardIdentityStatement(
+  { liveName, previousName }: SwappedObject,
+  nextId: bigint | null,
+): string {
+  const live = quoteQualified(liveName);
+  const previous = quoteQualified({ schema: liveName.schema, name: previousName });
+  const told = nextId === null || nextId <= 1n ? [] : [`select ${nextId - 1n}::int8`];
+  const given = [previous, live].map((name) => `select last_value from ${name} where is_called`);
+  return `select setval(${quoteLiteral(live)}::regclass, max(given), true) from (${[...given, ...told].join(' union all ')}) as values_given(given) having max(given) is not null`;
 }
 
 export interface TableRenames {

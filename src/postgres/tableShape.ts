@@ -6,8 +6,12 @@ import { readColumns } from './shape/columns.js';
 import { readInboundKeys, readOutboundKeys } from './shape/foreignKeys.js';
 import { readGrants } from './shape/grants.js';
 import { readIndexes } from './shape/indexes.js';
+import { readPolicies } from './shape/policies.js';
+import { readPublications } from './shape/publications.js';
 import { readUnsupported } from './shape/refusals.js';
 import { readSequences } from './shape/sequences.js';
+import { readStatistics } from './shape/statistics.js';
+import { readTriggers } from './shape/triggers.js';
 import { readViews } from './shape/views.js';
 import type { TableShape } from './shape/types.js';
 
@@ -20,13 +24,18 @@ interface TableRow {
   tablespace: string | null;
   comment: string | null;
   options: string[];
+  rowSecurity: boolean;
+  rowSecurityForced: boolean;
+  replicaIdentity: TableShape['replicaIdentity'];
 }
 
 const tableQuery = `
   select c.oid, r.rolname as owner, am.amname as "accessMethod", ts.spcname as tablespace,
     obj_description(c.oid, 'pg_class') as comment,
     coalesce(c.reloptions, '{}')::text[]
-      || coalesce((select array_agg('toast.' || o) from pg_class t, unnest(t.reloptions) o where t.oid = c.reltoastrelid), '{}') as options
+      || coalesce((select array_agg('toast.' || o) from pg_class t, unnest(t.reloptions) o where t.oid = c.reltoastrelid), '{}') as options,
+    c.relrowsecurity as "rowSecurity", c.relforcerowsecurity as "rowSecurityForced",
+    case c.relreplident when 'f' then 'full' when 'n' then 'nothing' when 'i' then 'index' else 'default' end as "replicaIdentity"
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join pg_roles r on r.oid = c.relowner
@@ -45,7 +54,7 @@ async function readTable(session: Session, { schema, name }: QualifiedName): Pro
 }
 
 function definitionsNotUnderstood(
-  shape: Pick<TableShape, 'indexes' | 'outboundKeys' | 'inboundKeys'>,
+  shape: Pick<TableShape, 'indexes' | 'outboundKeys' | 'inboundKeys' | 'triggers'>,
 ): string[] {
   return [
     ...shape.indexes
@@ -54,6 +63,7 @@ function definitionsNotUnderstood(
     ...[...shape.outboundKeys, ...shape.inboundKeys]
       .filter(({ tail }) => tail === null)
       .map(({ name, table }) => `definition of foreign key ${name} on ${table.schema}.${table.name}`),
+    ...shape.triggers.filter(({ tail }) => tail === null).map(({ name }) => `definition of trigger ${name}`),
   ];
 }
 
@@ -72,6 +82,10 @@ export async function describeTable(session: Session, name: QualifiedName): Prom
     views: await readViews(session, table.oid),
     sequences: await readSequences(session, table.oid),
     grants: await readGrants(session, table.oid),
+    triggers: await readTriggers(session, table.oid),
+    policies: await readPolicies(session, table.oid),
+    publications: await readPublications(session, table.oid),
+    statistics: await readStatistics(session, table.oid),
   };
   const unsupported = await readUnsupported(session, table.oid);
   return { name, ...table, ...parts, unsupported: [...unsupported, ...definitionsNotUnderstood(parts)] };

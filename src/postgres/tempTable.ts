@@ -6,6 +6,7 @@ import {
   tempTableOf,
   type QualifiedName,
 } from './identifiers.js';
+import { generatedObjectName } from './names.js';
 import { deleteParts, readPart, writePart } from './marks.js';
 import type { Session } from './session.js';
 import type { ColumnShape, TableShape } from './tableShape.js';
@@ -51,13 +52,23 @@ function checkedType(type: string): string {
   throw new FreshetError('CONFIGURATION_INVALID', `${JSON.stringify(type)} is no name of a Postgres type.`);
 }
 
-function columnDefinition(column: ColumnShape, notNullByName: boolean): string {
+/** The clause that gives the column its value where the writer does not. */
+function valueClause({ defaultExpression, generated, identity }: ColumnShape, sequence: string): string {
+  if (identity !== null)
+    return `generated ${identity.kind} as identity (sequence name ${sequence} ${identity.options})`;
+  if (defaultExpression === null) return '';
+  return generated === null
+    ? `default ${defaultExpression}`
+    : `generated always as (${defaultExpression}) ${generated}`;
+}
+
+function columnDefinition(column: ColumnShape, notNullByName: boolean, sequence: string): string {
   return [
     quoteIdentifier(column.name),
     column.type,
     column.compression === '' ? '' : `compression ${column.compression === 'l' ? 'lz4' : 'pglz'}`,
     column.collation === null ? '' : `collate ${column.collation}`,
-    column.defaultExpression === null ? '' : `default ${column.defaultExpression}`,
+    valueClause(column, sequence),
     column.notNull && !notNullByName ? 'not null' : '',
   ]
     .filter((part) => part !== '')
@@ -75,7 +86,10 @@ const storageNames: Readonly<Record<string, string>> = {
 function columnStatements(table: string, column: ColumnShape): string[] {
   const alter = `alter table ${table} alter column ${quoteIdentifier(column.name)}`;
   return [
-    `${alter} set storage ${storageNames[column.storage] ?? column.storage}`,
+    // A virtual column is not stored.
+    ...(column.generated === 'virtual'
+      ? []
+      : [`${alter} set storage ${storageNames[column.storage] ?? column.storage}`]),
     ...(column.statisticsTarget === null ? [] : [`${alter} set statistics ${column.statisticsTarget}`]),
     ...(column.options.length === 0 ? [] : [`${alter} set (${optionList(column.options)})`]),
     ...(column.comment === null
@@ -84,13 +98,41 @@ function columnStatements(table: string, column: ColumnShape): string[] {
   ];
 }
 
+/**
+ * The sequence of an identity column belongs to its table for ever, so the temp table gets one of its own, which takes the live name in the
+ * swap. Values that it gives before are above all that the live one gave.
+ */
+function identityStatements({ identity }: ColumnShape, sequence: QualifiedName): string[] {
+  if (identity === null) return [];
+  const name = quoteQualified(sequence);
+  return [
+    ...(identity.lastValue === null
+      ? []
+      : [`select setval(${quoteLiteral(name)}::regclass, ${identity.lastValue}, true)`]),
+    ...(identity.comment === null
+      ? []
+      : [`comment on sequence ${name} is ${quoteLiteral(identity.comment)}`]),
+  ];
+}
+
+/** Everybody but owners is kept out from the beginning; the policies that let others in are made in the swap. */
+function rowSecurityStatements({ rowSecurity, rowSecurityForced }: TableShape, table: string): string[] {
+  return [
+    ...(rowSecurity ? [`alter table ${table} enable row level security`] : []),
+    ...(rowSecurityForced ? [`alter table ${table} force row level security`] : []),
+  ];
+}
+
 function tableElements(
   { columns, checks }: TableShape,
   added: readonly (readonly [string, string])[],
+  sequenceOf: (column: ColumnShape) => QualifiedName,
 ): string[] {
   const notNulls = checks.filter(({ type }) => type === 'not null');
   return [
-    ...columns.map((column) => columnDefinition(column, notNulls.length > 0)),
+    ...columns.map((column) =>
+      columnDefinition(column, notNulls.length > 0, quoteQualified(sequenceOf(column))),
+    ),
     ...added.map(([name, type]) => `${quoteIdentifier(name)} ${checkedType(type)}`),
     ...notNulls.map(({ name, definition }) => `constraint ${quoteIdentifier(name)} ${definition}`),
   ];
@@ -105,17 +147,26 @@ export function tempTableStatements(
   shape: TableShape,
   temp: QualifiedName,
   addedColumns: Readonly<Record<string, string>>,
+  runId: string,
 ): string[] {
   const table = quoteQualified(temp);
+  const sequenceOf = (column: ColumnShape): QualifiedName => ({
+    schema: temp.schema,
+    name: generatedObjectName(runId, shape.oid, 'identity', shape.columns.indexOf(column) + 1),
+  });
   const present = new Set(shape.columns.map(({ name }) => name));
   const added = Object.entries(addedColumns).filter(([name]) => !present.has(name));
   const using = shape.accessMethod === null ? '' : ` using ${quoteIdentifier(shape.accessMethod)}`;
   return [
     `select set_config('default_tablespace', ${quoteLiteral(shape.tablespace ?? '')}, true)`,
-    `create table ${table} (${tableElements(shape, added).join(', ')})${using} with (${loadOptionsOf(shape.options)})`,
-    ...shape.columns.flatMap((column) => columnStatements(table, column)),
+    `create table ${table} (${tableElements(shape, added, sequenceOf).join(', ')})${using} with (${loadOptionsOf(shape.options)})`,
+    ...shape.columns.flatMap((column) => [
+      ...columnStatements(table, column),
+      ...identityStatements(column, sequenceOf(column)),
+    ]),
     ...(shape.comment === null ? [] : [`comment on table ${table} is ${quoteLiteral(shape.comment)}`]),
     `alter table ${table} owner to ${quoteIdentifier(shape.owner)}`,
+    ...rowSecurityStatements(shape, table),
   ];
 }
 
@@ -159,7 +210,7 @@ export async function createTempTable(
   const { shape, runId, media, snapshotAt, version } = options;
   const name = tempTableOf(shape.name);
   await clearTheWay(session, name, options);
-  await session.query(tempTableStatements(shape, name, options.addedColumns).join(';\n'));
+  await session.query(tempTableStatements(shape, name, options.addedColumns, runId).join(';\n'));
   const oid = await findRelation(session, name);
   if (oid === null)
     throw new FreshetError('INTERNAL', `${name.schema}.${name.name} is not there after its creation.`);

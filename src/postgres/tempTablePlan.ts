@@ -3,7 +3,7 @@ import { tempTableOf, type QualifiedName } from './identifiers.js';
 import { generatedIndexName } from './names.js';
 import type { CheckShape, ForeignKeyShape, IndexShape, TableShape } from './tableShape.js';
 
-/** An index of the temp table; `tempName` until the swap, `liveName` after it. A primary key or UNIQUE constraint is one of these. */
+/** An index of the temp table; `tempName` until the swap, `liveName` after it. A primary key, UNIQUE or exclusion constraint is one of these. */
 export interface PlannedIndex extends IndexShape {
   readonly kind: 'index';
   readonly tempName: string;
@@ -46,11 +46,16 @@ export interface PlanOptions {
   readonly addedColumns?: readonly string[];
 }
 
+/** Whether it is built with the keys: what forbids rows stops the run before hours of indexing. */
+export function isKey(index: IndexShape): boolean {
+  return index.unique || index.constraint?.type === 'exclusion';
+}
+
 /** Primary key first, then UNIQUE constraints, unique indexes, the others; by name within each: the order in which they are built. */
 function buildRank(index: IndexShape): number {
   if (index.constraint?.type === 'primary key') return 0;
-  if (index.constraint !== null) return 1;
-  return index.unique ? 2 : 3;
+  if (index.constraint?.type === 'unique') return 1;
+  return isKey(index) ? 2 : 3;
 }
 
 function planIndexes(shape: TableShape, runId: string): PlannedIndex[] {

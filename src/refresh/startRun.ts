@@ -11,6 +11,7 @@ import { planPhases } from '../state/phases.js';
 import { insertRun, listUnfinishedRuns, type RunParameters } from '../state/runs.js';
 import { assertNotPaused } from './assertNotPaused.js';
 import type { Services } from './context.js';
+import { persistently } from './passingFaults.js';
 import { plannedPhases } from './phases.js';
 
 /** What a caller may ask of a refresh; what is left out has the definition's default. */
@@ -128,7 +129,10 @@ async function addRun(
     });
   } catch (error) {
     if (error instanceof FreshetError) throw error;
-    throw (await findActive(services, environment, name)) ?? error;
+    const active = await persistently(() => findActive(services, environment, name));
+    // It was added, but the answer was lost.
+    if (active?.details['run'] === id) return id;
+    throw active ?? error;
   }
   return id;
 }

@@ -18,6 +18,7 @@ const long = [
   'refresh/kill',
   'faults/workers',
   'faults/lostAnswers',
+  'postgres/randomShapes',
   'refresh/sweep',
   'refresh/drift',
   'badInput/tables',

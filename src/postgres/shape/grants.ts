@@ -31,13 +31,14 @@ function roleOf({ grantee }: Grant): string {
   return grantee === null ? 'public' : quoteIdentifier(grantee);
 }
 
-/** The statements that turn the rights on `table` from `current` into exactly `wanted`. Pure. */
+/** The statements that turn the rights on a table or sequence from `current` into exactly `wanted`. Pure. */
 export function grantStatements(
-  table: QualifiedName,
+  name: QualifiedName,
   current: readonly Grant[],
   wanted: readonly Grant[],
+  kind: 'table' | 'sequence' = 'table',
 ): string[] {
-  const on = quoteQualified(table);
+  const on = `${kind} ${quoteQualified(name)}`;
   const currentByKey = new Map(current.map((grant) => [keyOf(grant), grant]));
   const wantedByKey = new Map(wanted.map((grant) => [keyOf(grant), grant]));
   const revoked = current.filter((grant) => {
@@ -49,10 +50,10 @@ export function grantStatements(
     return had === undefined || had.grantable !== grant.grantable;
   });
   return [
-    ...revoked.map((grant) => `revoke ${rightOn(grant)} on table ${on} from ${roleOf(grant)}`),
+    ...revoked.map((grant) => `revoke ${rightOn(grant)} on ${on} from ${roleOf(grant)}`),
     ...granted.map(
       (grant) =>
-        `grant ${rightOn(grant)} on table ${on} to ${roleOf(grant)}${grant.grantable ? ' with grant option' : ''}`,
+        `grant ${rightOn(grant)} on ${on} to ${roleOf(grant)}${grant.grantable ? ' with grant option' : ''}`,
     ),
   ];
 }

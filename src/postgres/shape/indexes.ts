@@ -6,6 +6,7 @@ interface IndexRow extends Omit<IndexShape, 'constraint'> {
   deferrable: boolean | null;
   initiallyDeferred: boolean | null;
   constraintComment: string | null;
+  constraintDefinition: string | null;
 }
 
 /**
@@ -20,11 +21,13 @@ const indexQuery = `
     coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) as "nullsNotDistinct",
     ts.spcname as tablespace,
     i.indisclustered as clustered,
+    i.indisreplident as "replicaIdentity",
     i.indisvalid and i.indisready as valid,
     obj_description(i.indexrelid, 'pg_class') as comment,
     coalesce((select jsonb_agg(jsonb_build_object('position', a.attnum, 'target', a.attstattarget) order by a.attnum)
       from pg_attribute a where a.attrelid = i.indexrelid and a.attstattarget >= 0), '[]') as statistics,
-    case con.contype when 'p' then 'primary key' when 'u' then 'unique' end as "constraintType",
+    case con.contype when 'p' then 'primary key' when 'u' then 'unique' when 'x' then 'exclusion' end as "constraintType",
+    case con.contype when 'x' then pg_get_constraintdef(con.oid) end as "constraintDefinition",
     con.condeferrable as deferrable, con.condeferred as "initiallyDeferred",
     obj_description(con.oid, 'pg_constraint') as "constraintComment"
   from pg_index i
@@ -44,6 +47,7 @@ function toIndex({
   deferrable,
   initiallyDeferred,
   constraintComment,
+  constraintDefinition,
   ...index
 }: IndexRow): IndexShape {
   return {
@@ -53,6 +57,7 @@ function toIndex({
         ? null
         : {
             type: constraintType,
+            definition: constraintDefinition,
             deferrable: deferrable === true,
             initiallyDeferred: initiallyDeferred === true,
             comment: constraintComment,

@@ -7,18 +7,10 @@ import type { Session } from '../session.js';
 const label = `(select quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1)`;
 
-const triggers = `select 'trigger ' || quote_ident(tgname) || ' on ' || ${label}
-  from pg_trigger where tgrelid = $1 and not tgisinternal`;
-
 const rules = `select 'rule ' || quote_ident(r.rulename) || ' on ' || r.ev_class::regclass::text
   from pg_rewrite r where r.rulename <> '_RETURN' and (r.ev_class = $1 or exists (
     select from pg_depend d where d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
       and d.refclassid = 'pg_class'::regclass and d.refobjid = $1))`;
-
-const rowSecurity = `select 'row security of ' || ${label}
-  from pg_class where oid = $1 and (relrowsecurity or relforcerowsecurity)`;
-
-const policies = `select 'policy ' || quote_ident(polname) || ' on ' || ${label} from pg_policy where polrelid = $1`;
 
 const policiesReading = `select distinct 'policy ' || quote_ident(p.polname) || ' on ' || p.polrelid::regclass::text || ', which reads ' || ${label}
   from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
@@ -28,11 +20,19 @@ const triggersReading = `select distinct 'trigger ' || quote_ident(t.tgname) || 
   from pg_trigger t join pg_depend d on d.classid = 'pg_trigger'::regclass and d.objid = t.oid
   where d.refclassid = 'pg_class'::regclass and d.refobjid = $1 and t.tgrelid <> $1 and not t.tgisinternal`;
 
-const identityColumns = `select 'identity column ' || quote_ident(attname) || ' of ' || ${label}
-  from pg_attribute where attrelid = $1 and attidentity <> '' and not attisdropped`;
+/** Triggers that a constraint brings fire or not as it was made: a change of that cannot be told by a statement without their generated names. */
+const constraintTriggers = `select distinct 'changed state of the triggers of constraint ' || quote_ident(k.conname) || ' on ' || k.conrelid::regclass::text
+  from pg_constraint k join pg_trigger g on g.tgconstraint = k.oid
+  where (k.conrelid = $1 or k.confrelid = $1) and g.tgisinternal and g.tgenabled <> 'O'`;
 
-const generatedColumns = `select 'generated column ' || quote_ident(attname) || ' of ' || ${label}
-  from pg_attribute where attrelid = $1 and attgenerated <> '' and not attisdropped`;
+const extensionDependents = `select distinct pg_describe_object(d.classid, d.objid, d.objsubid) || ' of ' || ${label} || ', which depends on extension '
+    || quote_ident(e.extname)
+  from pg_depend d join pg_extension e on e.oid = d.refobjid and d.refclassid = 'pg_extension'::regclass
+  where d.deptype = 'x' and ((d.classid = 'pg_trigger'::regclass and d.objid in (select oid from pg_trigger where tgrelid = $1))
+    or (d.classid = 'pg_class'::regclass and d.objid in (select indexrelid from pg_index where indrelid = $1)))`;
+
+const subscriptions = `select 'subscription ' || quote_ident(s.subname) || ', which writes ' || ${label}
+  from pg_subscription_rel r join pg_subscription s on s.oid = r.srsubid where r.srrelid = $1`;
 
 const kinds = `select case
     when relkind = 'p' then 'partitioned table ' when relkind = 'f' then 'foreign table '
@@ -52,9 +52,6 @@ const materializedViews = `
   select 'materialized view ' || c.oid::regclass::text || ', which reads ' || ${label}
   from readers join pg_class c on c.oid = readers.oid where c.relkind = 'm' and c.oid <> $1)`;
 
-const exclusionConstraints = `select 'exclusion constraint ' || quote_ident(conname) || ' on ' || ${label}
-  from pg_constraint where conrelid = $1 and contype = 'x'`;
-
 /** Postgres 18: WITHOUT OVERLAPS, PERIOD, NOT ENFORCED, and NOT NULL that is not valid. */
 const newerConstraints = `select case
     when (to_jsonb(k) ->> 'conperiod')::bool then 'temporal constraint '
@@ -71,14 +68,9 @@ const partitionedKeys = `select 'foreign key ' || quote_ident(k.conname) || ' of
 const invalidIndexes = `select 'invalid index ' || indexrelid::regclass::text || ' on ' || ${label}
   from pg_index where indrelid = $1 and not (indisvalid and indisready)`;
 
-const extendedStatistics = `select 'extended statistics ' || quote_ident(s.stxname) || ' on ' || ${label}
-  from pg_statistic_ext s where s.stxrelid = $1`;
-
-const publications = `select 'publication ' || quote_ident(p.pubname) || ', which names ' || ${label}
-  from pg_publication_rel r join pg_publication p on p.oid = r.prpubid where r.prrelid = $1`;
-
-const replicaIdentity = `select 'replica identity ' || case relreplident when 'f' then 'full' when 'n' then 'nothing' else 'using index' end
-  || ' of ' || ${label} from pg_class where oid = $1 and relreplident <> 'd'`;
+/** The index that it named was dropped. */
+const replicaIdentity = `select 'replica identity of ' || ${label} || ', whose index is gone' from pg_class c
+  where c.oid = $1 and c.relreplident = 'i' and not exists (select from pg_index i where i.indrelid = c.oid and i.indisreplident)`;
 
 const securityLabels = `select distinct 'security label of ' || ${label}
   from pg_seclabel where classoid = 'pg_class'::regclass and objoid = $1`;
@@ -88,9 +80,11 @@ const extensions = `select 'membership of ' || ${label} || ' in extension ' || q
   where d.classid = 'pg_class'::regclass and d.objid = $1 and d.deptype = 'e'`;
 
 const descendingSequences = `select 'descending sequence ' || q.seqrelid::regclass::text || ' of ' || ${label}
-  from pg_sequence q where q.seqincrement < 0 and exists (select from pg_attrdef f
+  from pg_sequence q where q.seqincrement < 0 and (exists (select from pg_attrdef f
     join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = f.oid
-    where f.adrelid = $1 and d.refclassid = 'pg_class'::regclass and d.refobjid = q.seqrelid)`;
+    where f.adrelid = $1 and d.refclassid = 'pg_class'::regclass and d.refobjid = q.seqrelid)
+    or exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = q.seqrelid
+      and d.refclassid = 'pg_class'::regclass and d.refobjid = $1 and d.deptype = 'i'))`;
 
 /**
  * Whatever else depends on the table, its columns, row type, constraints or indexes: functions, types, columns of its row type and kinds
@@ -118,21 +112,16 @@ const refusals = [
   kinds,
   inheritance,
   extensions,
-  triggers,
   triggersReading,
   rules,
-  rowSecurity,
-  policies,
   policiesReading,
-  identityColumns,
-  generatedColumns,
-  exclusionConstraints,
+  constraintTriggers,
+  extensionDependents,
+  subscriptions,
   newerConstraints,
   partitionedKeys,
   invalidIndexes,
   materializedViews,
-  extendedStatistics,
-  publications,
   replicaIdentity,
   securityLabels,
   descendingSequences,

@@ -1,6 +1,7 @@
 import pRetry from 'p-retry';
 import { FreshetError, messageOf } from '../../errors.js';
 import { promoteAttemptsMax, stepAttemptsMax, swapLockWindowMs } from '../../limits.js';
+import { compareWithBefore } from '../../postgres/compareGenerations.js';
 import { isHeldBy } from '../../postgres/holders.js';
 import type { Session } from '../../postgres/session.js';
 import { countWithdrawnDeletions } from '../../postgres/reconcileTable.js';
@@ -72,6 +73,9 @@ export async function completePromotion(
   if (swapped !== null) {
     await attemptAfterwards(context, 'validating foreign keys', () =>
       validateForeignKeys(context.environment.apiUrl, swapped),
+    );
+    await attemptAfterwards(context, 'comparing the promoted tables', () =>
+      tellDifferences(context, swapped),
     );
   }
   return {
@@ -176,6 +180,7 @@ async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecor
         live: liveNameOf(mapping),
         plan,
         nextId: nextId === undefined ? null : BigInt(nextId),
+        idColumn: mapping.idColumn,
       };
     }),
     insideSwap: async (session) => {
@@ -224,6 +229,19 @@ async function tellWithdrawals(context: RunContext): Promise<void> {
     'deletions.withdrawn',
     `${withdrawn} deletions were withdrawn while the run went on; those records come back with the next refresh`,
   );
+}
+
+/** The promoted tables are what the live ones were, but for declared columns; else somebody should know. */
+async function tellDifferences(context: RunContext, swapped: SwapRecord): Promise<void> {
+  await context.withApi(async (session) => {
+    for (const mapping of tablesOf(context.definition.media)) {
+      const added = Object.keys(mapping.addedColumns);
+      const compared = await compareWithBefore(session, liveNameOf(mapping), swapped, added);
+      if (compared === null || compared.differences.length === 0) continue;
+      const message = `${compared.table} is not what it was before: ${compared.differences.join('; ')}`;
+      await context.event('warning', 'tables.differ', message);
+    }
+  });
 }
 
 /** Tells who is in the way, once per set of sessions. */

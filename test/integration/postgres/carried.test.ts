@@ -45,6 +45,10 @@ describe('the promoted table is what the live table was', () => {
       create index hashed on image using hash (url); create index brin on image using brin (id) with (pages_per_range = 4);
       insert into image select n, 'u' || n, '{"a":1}', '{a,b}' from generate_series(1, 20) n;
       alter index part alter column 1 set statistics 77; alter table image cluster on ordered`,
+    'D29: two indexes that only their names and comments tell apart keep their own': `
+      create table image (id int primary key, a text, n int);
+      create index first on image ((a || '{}'), n); create index again on image ((a || '{}'), n); create index "A third" on image ((a || '{}'), n);
+      alter index first alter column 1 set statistics 50; comment on index again is 'again'`,
     'D31: comments on table, columns, indexes and constraints': `
       create table image (id int primary key, url text unique, p int);
       create index i on image (p); comment on table image is 'back\\slash and ''quote'''; comment on column image.url is 'where';
@@ -129,6 +133,23 @@ describe('the promoted table is what the live table was', () => {
         await refreshTables(api, [name], { runId: `${name.name} ${runId}` });
         expect(diffBeforeAfter(before, await describeTable(api.session, name))).toEqual([]);
       }
+    }
+  });
+
+  test('D29: two tables that swap together and whose names of 63 bytes begin alike', async () => {
+    const names = ['1', '2'].map((end) => named(`${'é'.repeat(31)}${end}`));
+    const [one, two] = names;
+    const api = await createApi(
+      names.map(({ name }) => `create table "${name}" (id int generated always as identity)`).join(';'),
+    );
+    const before = [
+      await describeTable(api.session, one ?? image),
+      await describeTable(api.session, two ?? image),
+    ];
+    for (const runId of ['run-1', 'run-2']) {
+      await refreshTables(api, names, { runId });
+      for (const shape of before)
+        expect(diffBeforeAfter(shape, await describeTable(api.session, shape.name))).toEqual([]);
     }
   });
 

@@ -133,7 +133,7 @@ describe('promotion', () => {
     const shape = await describeTable(api.session, image);
     // A plan made after it, with names for the indexes that were built.
     const plan = { ...planTempTable(shape, 'run-1'), items: swap.tables[0]?.plan.items ?? [] };
-    const tables = [{ live: image, plan, nextId: null }];
+    const tables = [{ live: image, plan, nextId: null, idColumn: 'id' }];
     const failed = swapTables({ ...swap, tables, expectedLiveOids: { 'public.image': oid } });
     await expect(failed).rejects.toMatchObject({
       code: 'SHAPE_DIFFERS',
@@ -152,7 +152,7 @@ describe('promotion', () => {
     await api.run('alter index a rename to c');
     const before = await observe(api);
     const shape = await describeTable(api.session, image);
-    const planned = { live: image, plan: planTempTable(shape, 'run-1'), nextId: null };
+    const planned = { live: image, plan: planTempTable(shape, 'run-1'), nextId: null, idColumn: 'id' };
     for (const tables of [swap.tables, [planned]]) {
       await expect(swapTables({ ...swap, tables })).rejects.toMatchObject({ code: 'SHAPE_DIFFERS' });
     }

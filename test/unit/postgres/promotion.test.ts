@@ -138,9 +138,12 @@ describe('statements', () => {
       owner: 'o',
     };
     const create = (type: string): string[] =>
-      tempTableStatements(shape as unknown as Parameters<typeof tempTableStatements>[0], table, {
-        added: type,
-      });
+      tempTableStatements(
+        shape as unknown as Parameters<typeof tempTableStatements>[0],
+        table,
+        { added: type },
+        'run-1',
+      );
     expect(create('numeric(10, 3)[]').join()).toContain('"added" numeric(10, 3)[]');
     expect(create('timestamp(3) with time zone').join()).toContain('timestamp(3) with time zone');
     expect(() => create('int; drop table image')).toThrow(FreshetError);
