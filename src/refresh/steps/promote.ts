@@ -132,10 +132,13 @@ async function finishAliases(
       minTimeout: 500,
       maxTimeout: 30_000,
       shouldRetry: () => !context.closing.aborted,
-      onFailedAttempt: async ({ error, attemptNumber }) => {
+      onFailedAttempt: ({ error, attemptNumber }) => {
         if (attemptNumber > 1) return;
         const message = `the tables are live, the aliases not yet, which is tried again for half a day: ${error.message}`;
-        await context.event('warning', 'promotion.half-live', message);
+        // Not waited for: a state database that is down as well must not end the tries.
+        context
+          .event('warning', 'promotion.half-live', message)
+          .catch((failure: unknown) => context.log(String(failure)));
       },
     });
   } catch (error) {
