@@ -4,7 +4,7 @@ import { listUsedEnvironments } from './doctor.js';
 import { loadConfig } from '../config/load.js';
 import { environmentOf } from '../config/resolve.js';
 import { exitStatus } from '../errors.js';
-import { describeError } from '../refresh/phase.js';
+import { describeError } from '../refresh/describeError.js';
 import { sweep, type Leftover, type Sweep } from '../refresh/sweep.js';
 import { addExamples, configOption, jsonOption } from './options.js';
 import { writeJson, writeLine, writeNote } from './output.js';

@@ -28,7 +28,7 @@ function endWith(error: unknown): void {
 
 try {
   readArmed(process.env);
-  await createProgram().parseAsync();
+  await (await createProgram(process.argv[2])).parseAsync();
 } catch (error) {
   endWith(error);
 }

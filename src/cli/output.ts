@@ -1,6 +1,6 @@
 import { colors } from './colors.js';
 import { exitStatus, FreshetError, policyOf, type ErrorPolicy } from '../errors.js';
-import { describeError } from '../refresh/phase.js';
+import { describeError } from '../refresh/describeError.js';
 import type { Run } from '../state/runs.js';
 
 /** Numbers as people read them: 1,234,567. */

@@ -1,7 +1,5 @@
 import { access, readFile } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
-import { createJiti } from 'jiti';
-import { parse as parseYaml } from 'yaml';
 import { messageOf } from '../errors.js';
 import { configurationError } from './problems.js';
 import * as publicApi from './publicApi.js';
@@ -53,7 +51,7 @@ async function readByExtension(file: string): Promise<unknown> {
       return JSON.parse(await readFile(file, 'utf8')) as unknown;
     case '.yaml':
     case '.yml':
-      return parseYaml(await readFile(file, 'utf8')) as unknown;
+      return (await import('yaml')).parse(await readFile(file, 'utf8')) as unknown;
     case '.ts':
     case '.js':
     case '.mjs':
@@ -64,6 +62,7 @@ async function readByExtension(file: string): Promise<unknown> {
 }
 
 async function importModule(file: string): Promise<unknown> {
+  const { createJiti } = await import('jiti');
   const jiti = createJiti(import.meta.url, {
     fsCache: false,
     moduleCache: false,

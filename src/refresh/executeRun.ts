@@ -14,7 +14,7 @@ import { rebuildFilteredIndex } from './filteredIndex.js';
 import { isHeldAgain } from './heldAgain.js';
 import { holdTarget, releaseTarget, targetHeld } from './holdTarget.js';
 import { unlessStateFails } from './passingFaults.js';
-import { describeError } from './phase.js';
+import { describeError } from './describeError.js';
 import { refresh, type Outcome } from './refresh.js';
 import { undo } from './undo.js';
 

@@ -1,7 +1,8 @@
 import { runStep } from '../engine/engine.js';
 import { repeatPhases } from '../state/phases.js';
 import type { RunContext } from './context.js';
-import { describeError, runPhase, skipPhase, type Step } from './phase.js';
+import { describeError } from './describeError.js';
+import { runPhase, skipPhase, type Step } from './phase.js';
 import { phasesAfterWait } from './phases.js';
 import { buildIndexes } from './steps/buildIndexes.js';
 import { buildKeys, countLiveRows } from './steps/buildKeys.js';

@@ -6,7 +6,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const commands = createProgram().commands.map((command) => [command.name(), command] as const);
+const commands = (await createProgram()).commands.map((command) => [command.name(), command] as const);
 
 /** The command's help as it is printed. */
 function helpOf(command: Command): string {
@@ -27,7 +27,7 @@ async function parse(...words: string[]): Promise<{ error: unknown; printed: str
     return true;
   });
   try {
-    await createProgram().parseAsync(words, { from: 'user' });
+    await (await createProgram(words[0])).parseAsync(words, { from: 'user' });
     return { error: null, printed };
   } catch (error) {
     return { error, printed };
@@ -35,8 +35,8 @@ async function parse(...words: string[]): Promise<{ error: unknown; printed: str
 }
 
 describe('the help', () => {
-  it('of freshet lists every command with what it does, where to begin, and the exit statuses', () => {
-    const help = helpOf(createProgram());
+  it('of freshet lists every command with what it does, where to begin, and the exit statuses', async () => {
+    const help = helpOf(await createProgram());
     for (const [name, command] of commands) {
       expect(help).toContain(`  ${name} `);
       expect(help.replaceAll(/\s+/g, ' ')).toContain(command.description().replaceAll(/\s+/g, ' '));
@@ -79,6 +79,19 @@ describe('the help', () => {
     const [byCommand, byOption] = [await parse('help', 'refresh'), await parse('refresh', '--help')];
     expect(byCommand.printed).toBe(byOption.printed);
     expect(byOption.error).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe('a command by its name', () => {
+  it.each(commands)('%s is loaded alone, and is the same as in the whole', async (name, command) => {
+    const alone = (await createProgram(name)).commands;
+    expect(alone.map((one) => one.name())).toEqual([name]);
+    expect(alone.map(helpOf)).toEqual([helpOf(command)]);
+  });
+
+  it('whatever else is asked, all are there', async () => {
+    for (const word of ['help', '--help', '--version', 'refersh', 'constructor'])
+      expect((await createProgram(word)).commands).toHaveLength(commands.length);
   });
 });
 

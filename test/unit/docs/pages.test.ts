@@ -102,8 +102,8 @@ const mentioned = cases(({ spans }) =>
 
 const config = await buildConfig(openverse(), { env: {}, file: null, folder: '/' });
 
-function findCommand(name: string): Command {
-  const command = createProgram().commands.find((one) => one.name() === name);
+async function findCommand(name: string): Promise<Command> {
+  const command = (await createProgram()).commands.find((one) => one.name() === name);
   if (command === undefined) throw new Error(`there is no command ${name}`);
   return command.configureOutput({ writeErr: () => undefined });
 }
@@ -140,14 +140,14 @@ function assertKnown(command: Command, words: readonly string[]): void {
 }
 
 describe('a command', () => {
-  it.each(typed)('that %s shows can be typed: freshet %s', (_file, line) => {
+  it.each(typed)('that %s shows can be typed: freshet %s', async (_file, line) => {
     const [name = '', ...words] = line.trim().split(/\s+/);
-    assertTypable(findCommand(name), words);
+    assertTypable(await findCommand(name), words);
   });
 
-  it.each(mentioned)('that %s mentions exists with its options: freshet %s', (_file, line) => {
+  it.each(mentioned)('that %s mentions exists with its options: freshet %s', async (_file, line) => {
     const [name = '', ...words] = line.split(' ');
-    if (name !== 'help') assertKnown(findCommand(name), words);
+    if (name !== 'help') assertKnown(await findCommand(name), words);
   });
 
   it('is found in the pages', () => {
