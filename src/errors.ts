@@ -193,11 +193,6 @@ export const errorKinds = {
     remedy:
       'End the sessions that are named, or wait for them, then promote: `freshet retry {run}`. The finished tables are kept, the live ones were not changed.',
   },
-  SWAP_STOPPED: {
-    policy: 'stop',
-    remedy:
-      'Promote the finished tables when you like: `freshet retry {run}`. The live ones were not changed.',
-  },
   ORPHANS_NOT_MOVABLE: {
     policy: 'refuse',
     remedy:

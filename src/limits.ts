@@ -291,8 +291,17 @@ export const reindexPollMs = 1_000;
 /** A cancelled reindex task ends after its current batch. */
 export const reindexCancelTimeoutMs = 60_000;
 
-/** A finished candidate waits this long for its locks before the run gives up; it stays promotable. Half a night. */
-export const swapLockWindowMs = 12 * 3_600_000;
+/** A finished candidate waits this long for its locks before the run gives up; it stays promotable. Half a day: the reader may be a nightly export. */
+export const swapLockWindowMinutesDefault = 12 * 60;
+
+/** A week: then the next refresh is due. */
+export const swapLockWindowMinutesMax = 7 * 24 * 60;
+
+/** A cancellation waits so long for the end of a try of the swap's locks, of which the longest takes `swapEvictionTimeoutMs`. */
+export const cancelPatienceMs = 10_000;
+
+/** Between two such looks: shorter than the shortest pause between two tries (half of `lockRetryDelayMsMin`). */
+export const cancelTryMs = 50;
 
 /** Buckets of ids in which rows and documents are compared; the engine's aggregation takes this many in one answer. */
 export const idBucketsMax = 500;

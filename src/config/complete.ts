@@ -97,7 +97,7 @@ function completeMediaSettings(
 
 /** Files, and programs that are named by a path, lie where they are relative to the configuration. */
 function completePromotion(
-  { windows, before, after }: Parsed<'environments'>['promotion'],
+  { before, after, ...plain }: Parsed<'environments'>['promotion'],
   { folder }: CompletionContext,
 ): PromotionSettings {
   const complete = (hook: Hook): Hook => {
@@ -111,7 +111,7 @@ function completePromotion(
       timeoutSeconds,
     };
   };
-  return { windows, before: before.map(complete), after: after.map(complete) };
+  return { ...plain, before: before.map(complete), after: after.map(complete) };
 }
 
 function completeEnvironment(

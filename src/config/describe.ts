@@ -46,6 +46,7 @@ function describeEnvironment(environment: EnvironmentConfig, env: Variables): un
     },
     promotion: {
       windows: promotion.windows,
+      lockWindowMinutes: promotion.lockWindowMinutes,
       before: promotion.before.map((hook) => describeHook(hook, env)),
       after: promotion.after.map((hook) => describeHook(hook, env)),
     },

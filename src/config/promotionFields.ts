@@ -3,6 +3,8 @@ import {
   hookTimeoutSecondsDefault,
   hookTimeoutSecondsMax,
   hooksMax,
+  swapLockWindowMinutesDefault,
+  swapLockWindowMinutesMax,
   webhookTimeoutSecondsMax,
   windowsMax,
 } from '../limits.js';
@@ -58,6 +60,7 @@ const hooksField = z.array(hookField).max(hooksMax, `must have at most ${hooksMa
 
 export const promotionFields = z.strictObject({
   windows: z.array(windowField).max(windowsMax, `must have at most ${windowsMax} windows.`).default([]),
+  lockWindowMinutes: countField(1, swapLockWindowMinutesMax, 'minutes').default(swapLockWindowMinutesDefault),
   before: hooksField,
   after: hooksField,
 });

@@ -137,6 +137,8 @@ export type Hook = (
 export interface PromotionSettings {
   /** When candidates may be promoted; empty = at any time. */
   readonly windows: readonly PromotionWindow[];
+  /** Minutes in which the locks of the swap are tried for. */
+  readonly lockWindowMinutes: number;
   /** In their order; one that fails refuses the promotion. */
   readonly before: readonly Hook[];
   /** In their order; one that fails is told, and undoes nothing. */

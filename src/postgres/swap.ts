@@ -61,10 +61,10 @@ export interface SwapOptions {
   readonly orphansMax?: number;
   /** How long the locks are tried for; afterwards SWAP_BLOCKED, with everything as before. */
   readonly lockWindowMs: number;
-  /** Called after every try that failed. */
-  readonly onBlocked: (blockers: readonly Blocker[]) => void;
-  /** Looked at before every try; true ends it with SWAP_STOPPED. Default: never. */
-  readonly shouldStop?: () => boolean | Promise<boolean>;
+  /** Called before every try, when nothing is locked: what it throws ends the swap with everything as before. */
+  readonly beforeTry?: () => Promise<void>;
+  /** Called after every try that failed, when nothing is locked and nothing was changed. */
+  readonly onBlocked: (blockers: readonly Blocker[]) => void | Promise<void>;
 }
 
 /** Somebody changed a view or a grant between preparing and locking: not a fault, the next try sees it. */
@@ -332,7 +332,7 @@ function blockedError(blockers: readonly Blocker[], options: SwapOptions, cause:
 /**
  * Makes the temp tables the live ones, all in one transaction that changes the catalog only; readers wait for milliseconds, at most
  * 0.1 s at a time while somebody blocks. A run that has swapped already gets its record and nothing happens again.
- * Throws SHAPE_DIFFERS where a live table is not what the temp table was made for, SWAP_BLOCKED, SWAP_STOPPED, ORPHANS_NOT_MOVABLE,
+ * Throws SHAPE_DIFFERS where a live table is not what the temp table was made for, SWAP_BLOCKED, ORPHANS_NOT_MOVABLE,
  * ORPHANS_OVER_LIMIT.
  */
 export async function swapTables(options: SwapOptions): Promise<SwapRecord> {
@@ -346,18 +346,13 @@ export async function swapTables(options: SwapOptions): Promise<SwapRecord> {
       if (done !== null) return done;
       const deadline = Date.now() + options.lockWindowMs;
       for (let tries = 0; ; tries += 1) {
-        if (await options.shouldStop?.()) {
-          throw new FreshetError(
-            'SWAP_STOPPED',
-            `The promotion of ${options.media} was stopped before it had its locks.`,
-          );
-        }
+        await options.beforeTry?.();
         try {
           return await swapInTransaction(session, options, tries);
         } catch (error) {
           if (!isLockFailure(error) && !(error instanceof ShapeMoved)) throw error;
           const blockers = await findBlockers(session, await readLockedOids(session, options));
-          options.onBlocked(blockers);
+          await options.onBlocked(blockers);
           if (Date.now() >= deadline) throw blockedError(blockers, options, error);
         }
         await delay(Math.min(retryDelayMs(tries), Math.max(0, deadline - Date.now())));

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase, PoolClient } from 'pg';
 import { enqueueRun } from '../engine/engine.js';
 import { FreshetError } from '../errors.js';
+import { cancelPatienceMs, cancelTryMs } from '../limits.js';
 import { listPhases, resetPhases, resetPhasesFrom, type Phase } from '../state/phases.js';
-import { beginAttempt, findRun, findLaterRun, requestCancel, type Run } from '../state/runs.js';
+import { beginAttempt, findRun, findLaterRun, requestCancel, wasBlocked, type Run } from '../state/runs.js';
 import { findObstacle } from '../state/leases.js';
 import { forgetRejects } from '../state/slices.js';
 import { isOver, type RunState } from '../state/words.js';
@@ -26,23 +28,26 @@ export async function requireRun({ state }: Services, id: string): Promise<Run> 
 
 /**
  * Asks for the end of a run. The request is durable: whoever executes the run stops it, removes what it made and ends it as `cancelled`.
- * NOT_CANCELLABLE once the promotion has begun, or when the run is over.
+ * NOT_CANCELLABLE once the promotion has begun (between two tries of its locks it has not), or when the run is over.
  */
 export async function cancelRun(services: Services, id: string): Promise<Run> {
+  const deadline = Date.now() + cancelPatienceMs;
   for (;;) {
     const run = await requireRun(services, id);
     const isAsked =
       run.state === 'held' ? await wakeToCancel(services, run) : await requestCancel(services.state, id);
     if (isAsked) return requireRun(services, id);
-    // Anything else was about to change when it was looked at (held, or promoted from there).
-    if (isOver(run.state) || run.promotionBeganAt !== null) throw notCancellable(run);
+    if (isOver(run.state)) throw notCancellable(run);
+    const isPromoting = run.promotionBeganAt !== null;
+    // One that waits for its locks lets go between two tries. Anything else was about to change when it was looked at (held, or promoted from there).
+    const isWaitedFor = Date.now() < deadline && (!isPromoting || (await wasBlocked(services.state, id)));
+    if (!isWaitedFor) throw notCancellable(run);
+    await sleep(cancelTryMs);
   }
 }
 
 function notCancellable({ id, state }: Run): FreshetError {
-  const reason = isOver(state)
-    ? `it is over (${state})`
-    : 'its promotion has begun: it ends by itself, or gives up after half a day of waiting for locks, with everything as it was';
+  const reason = isOver(state) ? `it is over (${state})` : 'its promotion has begun and ends by itself';
   return new FreshetError('NOT_CANCELLABLE', `Run ${id} cannot be cancelled: ${reason}.`, { run: id });
 }
 

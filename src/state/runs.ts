@@ -120,7 +120,7 @@ export async function beginPromotion(state: State, id: string): Promise<boolean>
   return rowCount === 1;
 }
 
-/** The promotion ended and is known to have changed nothing: what comes next may be cancelled, or begin before it. */
+/** The promotion ended, or waits for its next try, and is known to have changed nothing: the run may be cancelled, or begin before it. */
 export async function withdrawPromotion(state: State, id: string): Promise<void> {
   await state.pool.query(
     'update freshet.runs set promotion_began_at = null where id = $1 and finished_at is null',
@@ -135,10 +135,22 @@ export async function withdrawPromotion(state: State, id: string): Promise<void>
 export async function requestCancel(state: State, id: string): Promise<boolean> {
   const { rowCount } = await state.pool.query(
     `update freshet.runs set cancel_requested_at = coalesce(cancel_requested_at, now())
-     where id = $1 and finished_at is null and state not in ('promoting', 'held') and promotion_began_at is null`,
+     where id = $1 and finished_at is null and state <> 'held' and promotion_began_at is null`,
     [id],
   );
   return rowCount === 1;
+}
+
+/** The kind of event that tells who is in the way of a promotion. */
+export const blockedEvent = 'promotion.blocked';
+
+/** Whether somebody was in the way of the run's promotion: it may let go of it for a moment, in which it can be cancelled. */
+export async function wasBlocked(state: State, id: string): Promise<boolean> {
+  const { rows } = await state.pool.query<{ blocked: boolean }>(
+    'select exists (select from freshet.events where run_id = $1 and kind = $2) as blocked',
+    [id, blockedEvent],
+  );
+  return rows[0]?.blocked === true;
 }
 
 export async function isCancelRequested(state: State, id: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import pRetry from 'p-retry';
 import { FreshetError, messageOf } from '../../errors.js';
-import { promoteAttemptsMax, stepAttemptsMax, swapLockWindowMs } from '../../limits.js';
+import { promoteAttemptsMax, stepAttemptsMax } from '../../limits.js';
 import { compareWithBefore } from '../../postgres/compareGenerations.js';
 import { isHeldBy } from '../../postgres/holders.js';
 import type { Session } from '../../postgres/session.js';
@@ -10,7 +10,7 @@ import { describeBlocker } from '../../postgres/lockRetry.js';
 import { swapTables, validateForeignKeys, type Blocker, type SwapRecord } from '../../postgres/swap.js';
 import { moveAliases } from '../../search/aliases.js';
 import { recordCandidateTables, recordPromotion } from '../../state/generations.js';
-import { beginPromotion } from '../../state/runs.js';
+import { beginPromotion, blockedEvent, withdrawPromotion } from '../../state/runs.js';
 import { version } from '../../version.js';
 import { failpoint } from '../../failpoints.js';
 import { pausepoint } from '../../pausepoint.js';
@@ -39,6 +39,7 @@ export const promote =
   (copied: CopySummary): Step<Promoted> =>
   async (context) => {
     await begin(context);
+    failpoint('promote.begun');
     const swapped = context.run.parameters.skipCopyData ? null : await swap(context, copied);
     failpoint('promote.tablesSwapped');
     await pausepoint('promote.tablesSwapped');
@@ -89,6 +90,7 @@ export async function completePromotion(
 /** Moves the filtered alias alone. */
 export const promoteFiltered: Step<Promoted> = async (context) => {
   await begin(context);
+  failpoint('promote.begun');
   await finishAliases(context, null, 0);
   const { filtered } = indexNamesOf(context);
   const table = liveNameOf(context.definition.media.main);
@@ -100,10 +102,17 @@ export const promoteFiltered: Step<Promoted> = async (context) => {
   return { lockHeldMs: null, lockRetries: null, orphansKept: 0, reconciled };
 };
 
-/** From here on a cancellation is refused: what has begun between tables and aliases must end. */
+/** From here on a cancellation is refused: what has begun between tables and aliases must end. Safe to repeat. */
 async function begin(context: RunContext): Promise<void> {
   if (!(await beginPromotion(context.state, context.run.id))) throw cancelledError(context.run.id);
-  failpoint('promote.begun');
+}
+
+/**
+ * Between two tries of its locks a promotion has changed nothing: it does not count as begun so long, and the run can be cancelled (`begin`
+ * before the next try sees it). A state database that does not answer leaves it as begun.
+ */
+async function letGo({ state, run, log }: RunContext): Promise<void> {
+  await withdrawPromotion(state, run.id).catch((error: unknown) => log(String(error)));
 }
 
 /**
@@ -170,6 +179,7 @@ async function attemptAfterwards<T>(
 async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecord> {
   const { definition, run, environment } = context;
   const plans = await context.withApi((session) => planTables(session, context));
+  const tellBlocked = blockersTeller(context);
   const record = await swapTables({
     apiUrl: environment.apiUrl,
     runId: run.id,
@@ -192,8 +202,12 @@ async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecor
     },
     expectedLiveOids: copied.liveOids,
     orphansMax: definition.environment.gate.orphansMax,
-    lockWindowMs: swapLockWindowMs,
-    onBlocked: tellBlockers(context),
+    lockWindowMs: definition.environment.promotion.lockWindowMinutes * 60_000,
+    beforeTry: () => begin(context),
+    onBlocked: async (blockers) => {
+      await tellBlocked(blockers);
+      await letGo(context);
+    },
   });
   return record;
 }
@@ -248,15 +262,15 @@ async function tellDifferences(context: RunContext, swapped: SwapRecord): Promis
 }
 
 /** Tells who is in the way, once per set of sessions. */
-function tellBlockers(context: RunContext): (blockers: readonly Blocker[]) => void {
+function blockersTeller(context: RunContext): (blockers: readonly Blocker[]) => Promise<void> {
   let told = '';
-  return (blockers) => {
+  return async (blockers) => {
     const who = blockers.map(({ pid, table }) => `${pid} ${table}`).join();
     if (who === told) return;
     told = who;
     const list = blockers.map((blocker) => `${describeBlocker(blocker)} on ${blocker.table}`).join('; ');
-    context
-      .event('warning', 'promotion.blocked', `the promotion waits for ${list}`)
+    await context
+      .event('warning', blockedEvent, `the promotion waits for ${list}`)
       .catch((error: unknown) => context.log(String(error)));
   };
 }

@@ -109,11 +109,10 @@ describe('the promoted table is what the live table was', () => {
 
   test('a grant that is made while the run goes on is there after it', async () => {
     const api = await createApi(`create table image (id int primary key)`);
-    const shouldStop = async (): Promise<boolean> => {
+    const beforeTry = async (): Promise<void> => {
       await api.run('grant update on image to public');
-      return false;
     };
-    await refreshTables(api, [image], { runId: 'run-1', swap: { shouldStop } });
+    await refreshTables(api, [image], { runId: 'run-1', swap: { beforeTry } });
     const { grants } = await describeTable(api.session, image);
     expect(grants).toContainEqual({ column: null, grantee: null, privilege: 'UPDATE', grantable: false });
   });

@@ -144,7 +144,6 @@ function swapOptions(
     insideSwap: () => Promise.resolve(0),
     lockWindowMs: 10_000,
     onBlocked: () => undefined,
-    shouldStop: () => false,
     ...swap,
   };
 }

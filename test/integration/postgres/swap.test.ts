@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { listParts } from '../../../src/postgres/generations.js';
 import { countOrphans } from '../../../src/postgres/orphans.js';
 import type { Session } from '../../../src/postgres/session.js';
-import { swapTables, validateForeignKeys, type Blocker } from '../../../src/postgres/swap.js';
+import { readSwap, swapTables, validateForeignKeys, type Blocker } from '../../../src/postgres/swap.js';
 import { describeTable } from '../../../src/postgres/tableShape.js';
 import { planTempTable } from '../../../src/postgres/tempTablePlan.js';
 import {
@@ -277,7 +277,7 @@ describe('readers and writers', () => {
     const failed = swapTables({
       ...swap,
       lockWindowMs: 1_500,
-      onBlocked: (blockers) => shown.push(blockers),
+      onBlocked: (blockers) => void shown.push(blockers),
     });
     await expect(failed).rejects.toMatchObject({ code: 'SWAP_BLOCKED' });
     stopped = true;
@@ -332,13 +332,16 @@ describe('readers and writers', () => {
     expect(Math.min(...reconciledAt)).toBeGreaterThanOrEqual(3);
   });
 
-  test('a promotion can be stopped while it waits for its locks', async () => {
+  test('a promotion can be stopped between two tries of its locks, with everything as before', async () => {
     const api = await createApi(imageAndList);
     const swap = await prepareRefresh(api, [image], { runId: 'run-1' });
     const idle = await api.open();
     await idle.query('begin; select 1 from public.image limit 1');
     let tries = 0;
-    const failed = swapTables({ ...swap, onBlocked: () => (tries += 1), shouldStop: () => tries >= 2 });
-    await expect(failed).rejects.toMatchObject({ code: 'SWAP_STOPPED' });
+    const beforeTry = (): Promise<void> =>
+      tries === 2 ? Promise.reject(new Error('stop')) : Promise.resolve();
+    const failed = swapTables({ ...swap, onBlocked: () => void (tries += 1), beforeTry });
+    await expect(failed).rejects.toThrow('stop');
+    expect(await readSwap(api.session, 'run-1')).toBeNull();
   });
 });

@@ -16,5 +16,4 @@ await swapTables({
   insideSwap: () => Promise.resolve(0),
   lockWindowMs: 10_000,
   onBlocked: () => undefined,
-  shouldStop: () => false,
 });

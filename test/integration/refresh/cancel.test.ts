@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fillCatalog } from '../../../src/sample/index.js';
+import { Pauses } from '../../faults/setup/pauses.js';
 import { LocalEnvironment, outcomeOf, type CommandOutcome } from '../../setup/localEnvironment.js';
 import { addGates, gatedUpstream, gates, hold, shut, waitUntilBlocked, type Gate } from './gates.js';
 import {
@@ -41,8 +42,12 @@ describe('freshet cancel', () => {
   });
   afterAll(() => local.drop());
 
-  const begin = async (release: () => Promise<void>, args: readonly string[] = []): Promise<Busy> => {
-    const refresh = local.spawn(['refresh', 'local', 'image', ...args]);
+  const begin = async (
+    release: () => Promise<void>,
+    args: readonly string[] = [],
+    env = {},
+  ): Promise<Busy> => {
+    const refresh = local.spawn(['refresh', 'local', 'image', ...args], env);
     const refreshed = outcomeOf(refresh);
     const runId = await waitForRun(local, definition);
     return { runId, refresh, refreshed, release };
@@ -88,6 +93,21 @@ describe('freshet cancel', () => {
     const tasks = (): Promise<string> =>
       local.search<unknown>('_tasks?actions=*reindex&detailed=true').then((found) => JSON.stringify(found));
     await expect.poll(tasks, { timeout: 60_000 }).toContain(local.aliases.image);
+    return busy;
+  };
+
+  /** A reader's transaction is in the way of the swap. */
+  const inLockWait = async (): Promise<Busy> => {
+    const busy = await begin(await hold(local, 'api', 'lock table public.image in access share mode'));
+    const isBlocked = (): Promise<boolean> =>
+      local.withState(async (session) => {
+        const { rows } = await session.query(
+          `select from freshet.events where run_id = $1 and kind = 'promotion.blocked'`,
+          [busy.runId],
+        );
+        return rows.length > 0;
+      });
+    await expect.poll(isBlocked, { timeout: 90_000 }).toBe(true);
     return busy;
   };
 
@@ -216,6 +236,7 @@ describe('freshet cancel', () => {
   it.each([
     ['a build goes on in the database', () => atGate(gates.uniqueIndex)],
     ['a task goes on in the cluster', inFilteredIndex],
+    ['its promotion waited for its locks', inLockWait],
   ])('carries it out itself when the process of the run is dead and %s', async (_what, reach) => {
     const before = await readLive(local);
     const busy = await reach();
@@ -231,20 +252,27 @@ describe('freshet cancel', () => {
     expect(await readLive(local)).toEqual(before);
   });
 
+  it('while the promotion waits for its locks: nothing has changed', async () => {
+    const before = await readLive(local);
+    await expectCancelled(await inLockWait());
+    expect(await readLive(local)).toEqual(before);
+  });
+
   it('is refused once the promotion has begun, which then ends', async () => {
-    const release = await hold(local, 'api', 'lock table public.image in access share mode');
-    const busy = await begin(release);
+    const point = 'promote.tablesSwapped';
+    const pauses = await Pauses.at([point]);
+    const busy = await begin(() => pauses.release(point), [], pauses.env);
     try {
-      await waitForPhase(local, busy.runId, 'promote');
+      await pauses.reach(point);
       const promoting = async (): Promise<string | undefined> =>
         (await readRuns(local)).find(({ id }) => id === busy.runId)?.state;
-      await expect.poll(promoting, { timeout: 60_000 }).toBe('promoting');
+      expect(await promoting()).toBe('promoting');
       const cancel = await local.run(['cancel', busy.runId]);
       expect(cancel.status).toBe(2);
       expect(cancel.stderr).toMatch(/its promotion has begun.*NOT_CANCELLABLE/);
       expect(await promoting()).toBe('promoting');
     } finally {
-      await release();
+      await busy.release();
     }
     expect((await busy.refreshed).status).toBe(0);
     expect((await local.run(['cancel', busy.runId])).stderr).toContain('it is over (succeeded)');

@@ -10,7 +10,12 @@ const promotionOf = async (promotion: unknown) => (await build(promotion)).envir
 
 describe('the configuration of promotions', () => {
   it('is empty by default: at any time, without hooks', async () => {
-    expect(await promotionOf(undefined)).toEqual({ windows: [], before: [], after: [] });
+    expect(await promotionOf(undefined)).toEqual({
+      windows: [],
+      lockWindowMinutes: 720,
+      before: [],
+      after: [],
+    });
   });
 
   it('has every day where none is named, and looks for programs and files beside the configuration', async () => {
@@ -29,11 +34,16 @@ describe('the configuration of promotions', () => {
         { command: ['/project/hooks/ask', '-x'], timeoutSeconds: 300 },
         { command: ['ask'], timeoutSeconds: 5 },
       ],
+      lockWindowMinutes: 720,
       after: [
         { url: { file: '/project/hook.url' }, timeoutSeconds: 300 },
         { url: { env: 'HOOK' }, timeoutSeconds: 300 },
       ],
     });
+  });
+
+  it('waits for its locks as long as is said', async () => {
+    expect(await promotionOf({ lockWindowMinutes: 5 })).toMatchObject({ lockWindowMinutes: 5 });
   });
 
   it('is shown without the URL of a webhook', async () => {
@@ -55,6 +65,7 @@ describe('the configuration of promotions', () => {
       { windows: [{ from: '02:00', to: '24:01' }] },
       'windows.0.to: must be a time of day in UTC from `00:00` to `24:00`.',
     ],
+    [{ lockWindowMinutes: 0.5 }, 'lockWindowMinutes: must be a whole number of minutes from 1 to 10080.'],
     [
       { windows: [{ from: '02:00', to: '02:00' }] },
       'windows.0.to: must differ from `from`; a whole day is from `00:00` to `24:00`.',

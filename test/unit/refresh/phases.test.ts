@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 import type { PromotionSettings } from '../../../src/config/types.js';
 import { plannedPhases } from '../../../src/refresh/phases.js';
 
-const none: PromotionSettings = { windows: [], before: [], after: [] };
+const none: PromotionSettings = { windows: [], lockWindowMinutes: 1, before: [], after: [] };
 const all: PromotionSettings = {
   windows: [{ days: ['monday'], from: '02:00', to: '03:00' }],
+  lockWindowMinutes: 1,
   before: [{ command: ['ask'], timeoutSeconds: 1 }],
   after: [{ url: { env: 'TELL' }, timeoutSeconds: 1 }],
 };
