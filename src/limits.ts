@@ -387,6 +387,9 @@ export const standbyPollMs = 1_000;
 /** How often a run looks whether it was cancelled: "within seconds" for the operator, one indexed query for the database. */
 export const cancelPollMs = 500;
 
+/** A server ends the sessions of a cancelled run in milliseconds; one that has not in so long is cut off, and what waits for it is let go. */
+export const cancelBreakMs = 5_000;
+
 /** After the first Ctrl-C on a followed run: time to press it again, which cancels the run. Long enough to read one line. */
 export const secondInterruptMs = 2_000;
 

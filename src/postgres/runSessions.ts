@@ -1,5 +1,5 @@
 import { FreshetError } from '../errors.js';
-import { backendEndTimeoutMs } from '../limits.js';
+import { backendEndTimeoutMs, connectTimeoutMs } from '../limits.js';
 import { digestOf } from './names.js';
 import { withSession, type SessionOptions } from './session.js';
 import { processToken } from './sessionNames.js';
@@ -19,7 +19,8 @@ export async function endRunSessions(
   runId: string,
   whose: 'others' | 'all',
 ): Promise<number> {
-  const fence: SessionOptions = { applicationName: 'freshet fence', called };
+  const limitMs = connectTimeoutMs + backendEndTimeoutMs;
+  const fence: SessionOptions = { applicationName: 'freshet fence', called, limitMs };
   return withSession(url, fence, async (session) => {
     const { rows } = await session.query<{ pid: number; ended: boolean }>(
       `select pid, pg_terminate_backend(pid, $4) as ended from pg_stat_activity

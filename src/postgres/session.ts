@@ -2,7 +2,7 @@ import pg from 'pg';
 import { connectTimeoutMs, sessionKeepaliveMs } from '../limits.js';
 import { FreshetError, messageOf } from '../errors.js';
 import { nameDatabase } from './faults.js';
-import { sessionName, urlWithName } from './sessionNames.js';
+import { owningRun, sessionName, urlWithName } from './sessionNames.js';
 
 export type Session = pg.Client;
 
@@ -13,6 +13,29 @@ export interface SessionOptions {
   readonly called: string;
   /** Breaks the connection after this time, ms, whatever it does then: for a server that may be cut off. Default: it may work for ever. */
   readonly limitMs?: number;
+}
+
+/** What this process has open for each run, so that it can be let go of when the server cannot be asked to. */
+const sessionsOfRuns = new Map<string, Set<Session>>();
+
+/**
+ * Breaks the connections that this process has open for a run: what waits there for an answer fails at once. For a server that is cut off; one
+ * that answers is asked to end them (`endRunSessions`), because a backend goes on until it notices.
+ */
+export function breakRunSessions(runId: string): void {
+  for (const client of sessionsOfRuns.get(runId) ?? [])
+    client.connection.stream.destroy(new Error(`run ${runId} is given up`));
+}
+
+function remember(client: Session): void {
+  const runId = owningRun();
+  if (runId === null) return;
+  const sessions = sessionsOfRuns.get(runId) ?? new Set();
+  sessionsOfRuns.set(runId, sessions.add(client));
+  client.once('end', () => {
+    sessions.delete(client);
+    if (sessions.size === 0) sessionsOfRuns.delete(runId);
+  });
 }
 
 /**
@@ -33,6 +56,7 @@ export async function openSession(url: string, options: SessionOptions): Promise
   });
   // A broken connection also rejects the statement in flight; without a listener the process would end.
   client.on('error', () => undefined);
+  remember(client);
   try {
     await client.connect();
   } catch (error) {

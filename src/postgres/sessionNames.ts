@@ -17,10 +17,15 @@ export function asRun<T>(runId: string, work: () => Promise<T>): Promise<T> {
   return owner.run(runId, work);
 }
 
+/** The run that is executed here; null = none. */
+export function owningRun(): string | null {
+  return owner.getStore() ?? null;
+}
+
 /** What a session of `what` is called: with run and process where it belongs to a run. */
 export function sessionName(what: string): string {
-  const runId = owner.getStore();
-  return runId === undefined || what.includes(runId) ? what : runSessionName(what, runId);
+  const runId = owningRun();
+  return runId === null || what.includes(runId) ? what : runSessionName(what, runId);
 }
 
 /** The URL with this name. One that the user's URL has would win over ours, and nobody would find the run's sessions by it. */

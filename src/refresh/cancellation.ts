@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FreshetError } from '../errors.js';
-import { cancelPollMs } from '../limits.js';
+import { cancelBreakMs, cancelPollMs } from '../limits.js';
 import { isCancelRequested } from '../state/runs.js';
 import type { State } from '../state/state.js';
 
@@ -17,11 +17,13 @@ export interface Cancellation {
  * executed it begins nothing.
  * @param endSessions ends what the signal cannot reach. Called again and again until the watch is stopped, because a step may have been between
  * two statements and open its next session only then.
+ * @param breakSessions lets go of it, where a server is cut off and cannot be asked to end anything: called every `cancelBreakMs`.
  */
 export async function watchCancellation(
   state: State,
   runId: string,
   endSessions: () => Promise<unknown>,
+  breakSessions: () => void,
 ): Promise<Cancellation> {
   const cancelled = new AbortController();
   const stopped = new AbortController();
@@ -34,9 +36,14 @@ export async function watchCancellation(
       await pause();
       if (await isRequested()) cancelled.abort(cancelledError(runId));
     }
-    while (!stopped.signal.aborted) {
-      await endSessions().catch(() => undefined);
-      await pause();
+    const breaking = setInterval(breakSessions, cancelBreakMs);
+    try {
+      while (!stopped.signal.aborted) {
+        await endSessions().catch(() => undefined);
+        await pause();
+      }
+    } finally {
+      clearInterval(breaking);
     }
   };
   if (await isRequested()) cancelled.abort(cancelledError(runId));

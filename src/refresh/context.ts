@@ -3,7 +3,7 @@ import type { ResolvedEnvironment } from '../config/resolve.js';
 import { findDefinition } from '../config/definitions.js';
 import type { Leadership } from '../engine/leadership.js';
 import { endRunSessions } from '../postgres/runSessions.js';
-import { openSession, withSession, type Session } from '../postgres/session.js';
+import { breakRunSessions, openSession, withSession, type Session } from '../postgres/session.js';
 import { openSearchClient, type SearchClient } from '../search/client.js';
 import { watchCancellation } from './cancellation.js';
 import { signHold } from './holdSign.js';
@@ -57,9 +57,12 @@ export async function openRunContext(
   const session = { applicationName: 'freshet run', called: 'API database' };
   const api = { url: environment.apiUrl, called: 'API database' };
   const catalog = { url: environment.catalogUrl, called: 'catalog' };
-  const cancellation = await watchCancellation(services.state, run.id, () =>
+  const cancellation = await watchCancellation(
+    services.state,
+    run.id,
     // A statement under way (an index build) notices a closed connection only at its end.
-    Promise.allSettled([api, catalog].map((database) => endRunSessions(database, run.id, 'all'))),
+    () => Promise.allSettled([api, catalog].map((database) => endRunSessions(database, run.id, 'all'))),
+    () => breakRunSessions(run.id),
   );
   const search = openSearchClient(environment.searchUrls, {
     beforeWrite: () => leadership.assertHeld(),

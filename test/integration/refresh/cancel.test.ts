@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { fillCatalog } from '../../../src/sample/index.js';
 import { Pauses } from '../../faults/setup/pauses.js';
 import { LocalEnvironment, outcomeOf, type CommandOutcome } from '../../setup/localEnvironment.js';
+import { startTcpProxy } from '../../setup/tcpProxy.js';
 import { addGates, gatedUpstream, gates, hold, shut, waitUntilBlocked, type Gate } from './gates.js';
 import {
   expectNothingLeft,
@@ -255,6 +256,28 @@ describe('freshet cancel', () => {
   it('while the promotion waits for its locks: nothing has changed', async () => {
     const before = await readLive(local);
     await expectCancelled(await inLockWait());
+    expect(await readLive(local)).toEqual(before);
+  });
+
+  it('ends a run whose catalog is cut off: what it has there is let go of', async () => {
+    const before = await readLive(local);
+    const proxy = await startTcpProxy(local.catalog.url);
+    try {
+      const busy = await begin(await shut(local, gates.keys), [], { FRESHET_CATALOG_URL: proxy.url });
+      await waitUntilBlocked(local, busy.runId, gates.keys);
+      proxy.cut();
+      const cancel = await local.run(['cancel', busy.runId]);
+      expect(cancel.status, cancel.stderr).toBe(0);
+      expect((await busy.refreshed).stderr).toContain('RUN_CANCELLED');
+      const run = (await readRuns(local)).find(({ id }) => id === busy.runId);
+      expect(run?.state).toBe('cancelled');
+      // The server that is cut off is waited for some times (10 s each) before the clean-up is left to the sweeper.
+      expect(run?.cancelSeconds).toBeLessThan(60);
+      await busy.release();
+    } finally {
+      await proxy.close();
+    }
+    expect((await local.run(['clean'])).stderr).toBe('');
     expect(await readLive(local)).toEqual(before);
   });
 
