@@ -403,6 +403,11 @@ export const errorKinds = {
     policy: 'stop',
     remedy: 'Do by hand what the hook was to do. The promotion stands.',
   },
+  STATE_LOCKED: {
+    policy: 'stop',
+    remedy:
+      'Let that process go on or end it (`select pg_terminate_backend(<pid>)` in the state database), then type the command again. Nothing was changed.',
+  },
   TARGET_HELD: {
     policy: 'refuse',
     remedy:

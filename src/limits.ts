@@ -478,6 +478,12 @@ function partSize(rows: number): number {
 /** How often a process looks whether another one has finished creating the engine's tables: once per release, and it takes a second. */
 export const migrationPollMs = 50;
 
+/** Creating or changing the state's tables takes a second or two; who has the lock for longer is frozen, and others are told so. */
+export const migrationWaitMs = 30_000;
+
+/** Events that belong to no run (schedules, repairs, drift) are kept for a quarter; those of runs as long as the runs. */
+export const keepEventsDays = 90;
+
 /** A tick of a schedule that nobody was there for is still fired within this time: a restart or a take-over must not cost a weekly run. */
 export const scheduleGraceMs = 5 * 60_000;
 

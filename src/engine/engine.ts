@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { PoolClient } from 'pg';
 import { failpoint } from '../failpoints.js';
-import { migrationPollMs } from '../limits.js';
+import { migrationPollMs, migrationWaitMs } from '../limits.js';
 import { withSession } from '../postgres/session.js';
 import { processToken, urlWithName } from '../postgres/sessionNames.js';
+import { stateLocked } from '../state/locked.js';
 import type { State } from '../state/state.js';
 import type { Leadership } from './leadership.js';
 
@@ -50,7 +51,9 @@ export async function migrateEngine(stateUrl: string): Promise<void> {
   await withSession(stateUrl, options, async (session) => {
     // Two at once deadlock (seen). Tried, not waited for: a statement that waits holds a snapshot, which an index build waits for in turn.
     const lock = `select pg_try_advisory_lock(hashtextextended('freshet.engine migrations', 0)) as locked`;
+    const deadline = performance.now() + migrationWaitMs;
     while ((await session.query<{ locked: boolean }>(lock)).rows[0]?.locked !== true) {
+      if (performance.now() > deadline) throw await stateLocked(session);
       await sleep(migrationPollMs);
     }
     await migrateAlone(stateUrl);

@@ -245,6 +245,11 @@ function lostError(reason: string): FreshetError {
 
 /** The process that is the orchestrator now, as its session names it (`freshet orchestrator <pid>`), or null. */
 export async function findOrchestrator(session: Pick<Pool, 'query'>): Promise<string | null> {
-  const { rows } = await session.query<{ name: string }>(`select application_name as name from ${holders} h`);
-  return rows[0]?.name ?? null;
+  const { rows } = await session.query<{ name: string; host: string | null }>(
+    `select h.application_name as name, o.host from ${holders} h left join freshet.orchestrator o on o.backend_pid = h.pid`,
+  );
+  const [found] = rows;
+  if (found === undefined) return null;
+  // It has the lock and is about to write itself down.
+  return found.host === null ? found.name : `${found.name} on ${found.host}`;
 }

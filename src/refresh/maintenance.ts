@@ -4,9 +4,9 @@ import { definitions } from '../config/definitions.js';
 import { environmentOf } from '../config/resolve.js';
 import type { Leadership } from '../engine/leadership.js';
 import { FreshetError, messageOf } from '../errors.js';
-import { maintenanceEveryMs, maintenanceStopMs, startRepairMs } from '../limits.js';
+import { keepEventsDays, maintenanceEveryMs, maintenanceStopMs, startRepairMs } from '../limits.js';
 import { unmarkedRunId } from '../postgres/marks.js';
-import { recordEvent, type EventLevel } from '../state/records.js';
+import { pruneEvents, recordEvent, type EventLevel } from '../state/records.js';
 import { withLimit } from '../withLimit.js';
 import type { Services } from './context.js';
 import { tellDrift } from './drift.js';
@@ -103,6 +103,9 @@ export class Maintenance {
       recoverEnvironment(this.services, this.leadership, environment),
     );
     await this.attempt(environment, 'sweep', () => this.sweep(environment));
+    await this.attempt(environment, 'pruning of events', () =>
+      pruneEvents(this.services.state, keepEventsDays),
+    );
     for (const definition of definitions(this.services.config)) {
       if (definition.environment.name !== environment) continue;
       await this.attempt(environment, `comparison of ${definition.media.name}`, () =>

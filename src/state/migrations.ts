@@ -1,4 +1,7 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
+import { migrationWaitMs } from '../limits.js';
+import { hasSqlState } from '../postgres/lockRetry.js';
+import { stateLocked } from './locked.js';
 
 /** Numbered changes of our tables in the state database, applied in order, each once. Never edit one that was released: add another. */
 const migrations: readonly string[] = [
@@ -177,7 +180,7 @@ export async function migrateState(pool: Pool): Promise<void> {
   const client = await pool.connect();
   try {
     await client.query('begin');
-    await client.query(`select pg_advisory_xact_lock(hashtextextended('freshet.migrations', 0))`);
+    await lockMigrations(client);
     await client.query(`create schema if not exists freshet`);
     await client.query(
       `create table if not exists freshet.migrations (version int primary key, applied_at timestamptz not null default now())`,
@@ -196,4 +199,17 @@ export async function migrateState(pool: Pool): Promise<void> {
   } finally {
     client.release();
   }
+}
+
+async function lockMigrations(client: PoolClient): Promise<void> {
+  await client.query(`set local lock_timeout = ${migrationWaitMs}`);
+  try {
+    await client.query(`savepoint unlocked`);
+    await client.query(`select pg_advisory_xact_lock(hashtextextended('freshet.migrations', 0))`);
+  } catch (error) {
+    if (!hasSqlState(error, '55P03')) throw error;
+    await client.query('rollback to savepoint unlocked');
+    throw await stateLocked(client);
+  }
+  await client.query('set local lock_timeout = 0');
 }

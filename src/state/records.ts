@@ -145,6 +145,14 @@ export async function listAllEvents(state: State, afterId: number): Promise<RunE
   return rows;
 }
 
+/** Forgets events that belong to no run and are older than `days`. Those of runs are part of their record. */
+export async function pruneEvents(state: State, days: number): Promise<void> {
+  await state.pool.query(
+    'delete from freshet.events where run_id is null and at < now() - make_interval(days => $1)',
+    [days],
+  );
+}
+
 /** Id of the newest event; 0 = there is none. */
 export async function readNewestEventId(state: State): Promise<number> {
   const { rows } = await state.pool.query<{ id: number }>(

@@ -58,6 +58,7 @@ export async function openState(url: string): Promise<State> {
     await migrateState(pool);
   } catch (error) {
     await pool.end();
+    if (error instanceof FreshetError) throw error;
     throw new FreshetError(
       'DATABASE_UNREACHABLE',
       `The state database cannot be used: ${messageOf(error)}`,

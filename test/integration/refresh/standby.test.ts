@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { describe, expect, inject, it } from 'vitest';
 import { outcomeOf, type LocalEnvironment } from '../../setup/localEnvironment.js';
 import { startTcpProxy, type TcpProxy } from '../../setup/tcpProxy.js';
@@ -46,7 +47,9 @@ async function withPair(
     });
     await first.says(/^up:/m);
     const standby = startUp(environment, standbyVariables);
-    await standby.says(new RegExp(`^standby: freshet orchestrator ${first.pid} is the orchestrator`, 'm'));
+    await standby.says(
+      new RegExp(`^standby: freshet orchestrator ${first.pid} on ${hostname()} is the orchestrator`, 'm'),
+    );
     const refresh = environment.spawn(
       ['refresh', 'staging', 'image', '--json'],
       stagingVariables(environment),
