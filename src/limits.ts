@@ -501,3 +501,6 @@ export const upStopMs = 8_000;
 
 /** A timer that fires so much later than it should tells that the process stood still: far more than a garbage collection or a busy machine makes. */
 export const frozenMs = 3_000;
+
+/** Records whose presence in the catalog is asked for at once, when a promotion is planned: a request of some hundred kilobytes. */
+export const orphanLookRows = 5_000;

@@ -14,6 +14,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['resume', async () => (await import('./resume.js')).resumeCommand()],
   ['status', async () => (await import('./status.js')).statusCommand()],
   ['watch', async () => (await import('./watch.js')).watchCommand()],
+  ['plan', async () => (await import('./plan.js')).planCommand()],
   ['diff-tables', async () => (await import('./diffTables.js')).diffTablesCommand()],
   ['deploy-check', async () => (await import('./deployCheck.js')).deployCheckCommand()],
   ['clean', async () => (await import('./clean.js')).cleanCommand()],

@@ -1,6 +1,6 @@
 import { diffTables } from './finishTempTable.js';
 import { quoteQualified, tempTableOf, type QualifiedName } from './identifiers.js';
-import { readPart } from './marks.js';
+import { hasMarks, readPart } from './marks.js';
 import type { Session } from './session.js';
 import { diffShapes } from './shape/diff.js';
 import type { SwapRecord } from './swapRecord.js';
@@ -25,6 +25,7 @@ const label = ({ schema, name }: QualifiedName): string => `${schema}.${name}`;
 
 /** Oids of tables that freshet made and that are not live: their keys are nobody's business. */
 async function listOwnOids(session: Session): Promise<number[]> {
+  if (!(await hasMarks(session))) return [];
   const { rows } = await session.query<{ oid: number }>(`select oid from freshet.parts where role <> 'live'`);
   return rows.map(({ oid }) => oid);
 }

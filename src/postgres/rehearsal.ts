@@ -28,12 +28,15 @@ function rehearsalPlan(shape: TableShape): TempTablePlan {
 }
 
 /** All that the temp table gets but foreign keys: those would lock other tables, and their definitions were compared already. Pure. */
-function rehearsalStatements(plan: TempTablePlan, addedColumns: Readonly<Record<string, string>>): string[] {
+export function rehearsalStatements(
+  plan: TempTablePlan,
+  addedColumns: Readonly<Record<string, string>>,
+): string[] {
   const indexes = plannedIndexes(plan);
   const checks = plan.items.filter((item) => item.kind === 'check').filter(({ type }) => type === 'check');
   const items = plan.items.filter((item) => item.kind !== 'foreign key');
   return [
-    ...tempTableStatements(plan.shape, plan.temp, addedColumns, runId),
+    ...tempTableStatements(plan.shape, plan.temp, addedColumns, plan.runId),
     ...indexes.flatMap((index) => [
       `select set_config('default_tablespace', ${quoteLiteral(index.tablespace ?? '')}, true)`,
       createIndexStatement(plan, index),

@@ -23,13 +23,14 @@ import { moveOrphans } from './orphans.js';
 import { withSession, withTransaction, type Session } from './session.js';
 import {
   catalogStatements,
-  exclusiveLockStatements,
   prepareSwap,
   readFingerprint,
   type PreparedSwap,
   type PreparedTable,
   type SwapTable,
 } from './swapPlan.js';
+import { validateKeyStatement } from './swapStatements.js';
+import { exclusiveLockStatements, listLockStatement, shapeLockStatement } from './swapLocks.js';
 import { findRelation } from './tempTable.js';
 import { findTempTable } from './tempTableBuild.js';
 import { assertMadeSame, readSequenceValues } from './swapChecks.js';
@@ -90,8 +91,7 @@ async function setLocal(session: Session, timeouts: Readonly<Record<string, numb
  */
 async function lockShapes(session: Session, tables: readonly SwapTable[]): Promise<void> {
   await setLocal(session, { lock_timeout: swapEvictionTimeoutMs });
-  const live = tables.map(({ plan }) => quoteQualified(plan.live));
-  await session.query(`lock table only ${live.join(', only ')} in share update exclusive mode`);
+  await session.query(shapeLockStatement(tables.map(({ plan }) => plan.live)));
 }
 
 /** The plan may have been made a moment ago; what the rows were copied for is known from the copy only. */
@@ -114,16 +114,14 @@ async function assertExpectedTables(
 
 async function lockTemps(session: Session, tables: readonly SwapTable[]): Promise<void> {
   for (const { plan } of tables) await findTempTable(session, plan);
-  const temps = tables.map(({ plan }) => quoteQualified(plan.temp));
-  await session.query(`lock table only ${temps.join(', only ')} in share update exclusive mode`);
+  await session.query(shapeLockStatement(tables.map(({ plan }) => plan.temp)));
 }
 
 /** Keeps writers of the lists out; their readers and everybody on the live tables go on. */
-async function lockLists(session: Session, { referencing }: PreparedSwap): Promise<void> {
+async function lockLists(session: Session, prepared: PreparedSwap): Promise<void> {
   await setLocal(session, { lock_timeout: swapLockTimeoutMs });
-  if (referencing.length === 0) return;
-  const names = referencing.map(quoteQualified).join(', only ');
-  await session.query(`lock table only ${names} in share row exclusive mode`);
+  const statement = listLockStatement(prepared);
+  if (statement !== null) await session.query(statement);
 }
 
 /** Moves the orphans of all keys; what `before` kept of a key already is counted with the rest. */
@@ -382,7 +380,7 @@ async function validateForeignKey(session: Session, { table, name }: MovedForeig
     [table.schema, table.name, name],
   );
   for (const { conrelid, confrelid } of rows) {
-    const statement = `alter table ${quoteQualified(table)} validate constraint ${quoteIdentifier(name)}`;
+    const statement = validateKeyStatement({ table, name });
     await runWithLockRetries(session, () => session.query(statement), {
       relation: `${table.schema}.${table.name}`,
       oids: [conrelid, confrelid],

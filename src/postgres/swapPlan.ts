@@ -2,7 +2,7 @@ import { FreshetError } from '../errors.js';
 import { withoutOwnKeys } from './compareGenerations.js';
 import { diffWithTemp } from './finishTempTable.js';
 import { quoteQualified, type QualifiedName } from './identifiers.js';
-import { readPart, type Part } from './marks.js';
+import { hasMarks, readPart, type Part } from './marks.js';
 import { previousTableName } from './names.js';
 import type { Session } from './session.js';
 import { grantStatements } from './shape/grants.js';
@@ -11,7 +11,6 @@ import {
   addKeyStatements,
   dropKeyStatement,
   forwardIdentityStatement,
-  lockViewStatement,
   planIndexNames,
   planObjectNames,
   renameObjectStatements,
@@ -130,14 +129,24 @@ function moveGrants(live: QualifiedName, shape: TableShape, temp: TableShape): s
   ];
 }
 
-async function prepareTable(session: Session, table: SwapTable): Promise<PreparedTable> {
-  const { plan } = table;
-  const shape = await describeTable(session, plan.live);
+/** The temp table as the swap finds it: finished, and this run's. Throws SHAPE_DIFFERS. */
+async function readFinished(session: Session, plan: TempTablePlan, shape: TableShape): Promise<TableShape> {
   assertSameTable(plan, shape);
-  const tempOid = await findTempTable(session, plan);
+  await findTempTable(session, plan);
   const temp = await describeTable(session, plan.temp);
   assertSameShape(plan, shape, temp);
   assertSameIndexes(plan, shape, temp);
+  return temp;
+}
+
+async function prepareTable(
+  session: Session,
+  table: SwapTable,
+  readTemp: typeof readFinished,
+): Promise<PreparedTable> {
+  const { plan } = table;
+  const shape = await describeTable(session, plan.live);
+  const temp = await readTemp(session, plan, shape);
   const indexes = plannedIndexes(plan);
   const swappedIndexes = planIndexNames(indexes, plan.runId, shape.oid);
   const objects = planObjectNames(shape, temp, plan.runId);
@@ -145,11 +154,11 @@ async function prepareTable(session: Session, table: SwapTable): Promise<Prepare
   return {
     plan,
     shape,
-    tempOid,
-    part: await readPart(session, shape.oid),
+    tempOid: temp.oid,
+    part: (await hasMarks(session)) ? await readPart(session, shape.oid) : null,
     swapped: {
       live: plan.live,
-      liveOid: tempOid,
+      liveOid: temp.oid,
       previous,
       previousOid: shape.oid,
       indexes: swappedIndexes,
@@ -197,12 +206,19 @@ function distinctBy<T>(values: readonly T[], keyOf: (value: T) => unknown): T[] 
   return [...new Map(values.map((value) => [keyOf(value), value])).values()];
 }
 
-/** Describes, compares and writes out the swap. The live tables are locked against changes of their shape, readers and writers go on. */
-export async function prepareSwap(session: Session, swapTables: readonly SwapTable[]): Promise<PreparedSwap> {
+/**
+ * Describes, compares and writes out the swap. The live tables are locked against changes of their shape, readers and writers go on.
+ * @param readTemp for a look at a swap whose temp tables are not finished: reads what there is, without comparing.
+ */
+export async function prepareSwap(
+  session: Session,
+  swapTables: readonly SwapTable[],
+  readTemp = readFinished,
+): Promise<PreparedSwap> {
   const liveOids = swapTables.map(({ plan }) => plan.liveOid);
   const fingerprint = await readFingerprint(session, liveOids);
   const tables: PreparedTable[] = [];
-  for (const table of swapTables) tables.push(await prepareTable(session, table));
+  for (const table of swapTables) tables.push(await prepareTable(session, table, readTemp));
   const keys = tables.flatMap((table) => table.keys);
   const views = distinctBy(
     tables.flatMap(({ shape }) => shape.views),
@@ -224,20 +240,6 @@ export async function prepareSwap(session: Session, swapTables: readonly SwapTab
     ],
     fingerprint,
   };
-}
-
-/** Keys of other tables first, live tables next, temp tables last: the order in which writers of the lists take them. */
-export function exclusiveLockStatements({ tables, views, referencing }: PreparedSwap): string[] {
-  const names = [
-    ...referencing,
-    ...tables.map(({ plan }) => plan.live),
-    ...tables.map(({ plan }) => plan.temp),
-  ];
-  return [
-    // Readers come through a view to the table: locked in the same order, or each would wait for the other.
-    ...views.map(lockViewStatement),
-    `lock table only ${names.map(quoteQualified).join(', only ')} in access exclusive mode`,
-  ];
 }
 
 /** All that changes, in order. The names of the live tables are the old ones before `renames` and the promoted ones after it. */

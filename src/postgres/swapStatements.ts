@@ -22,6 +22,11 @@ export function addKeyStatements({ table, name, definition, comment }: ForeignKe
   ];
 }
 
+/** After the swap's commit: looks at the rows, while readers and writers go on. */
+export function validateKeyStatement({ table, name }: Pick<ForeignKeyShape, 'table' | 'name'>): string {
+  return `alter table ${quoteQualified(table)} validate constraint ${quoteIdentifier(name)}`;
+}
+
 export function planIndexNames(
   indexes: readonly PlannedIndex[],
   runId: string,
