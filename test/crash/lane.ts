@@ -62,6 +62,11 @@ export class Lane {
     await this.local.writeConfig(configuration(kind === 'open' ? {} : { windows: [tomorrow()] }));
   }
 
+  /** From the next command on the gate refuses what has fewer documents of a source than there were; `setWindow` takes that back. */
+  async setStrictGate(): Promise<void> {
+    await this.local.writeConfig(configuration({}, { sourceLossShareMax: 0, totalLossShareMax: 0 }));
+  }
+
   /** Everything as it was at the beginning. */
   async reset(): Promise<void> {
     const { catalog, api, state } = this.local;
@@ -93,9 +98,9 @@ export class Lane {
 }
 
 /** Two hooks on each side, so that there is a point between them. */
-function configuration(promotion: object): Readonly<Record<string, unknown>> {
+function configuration(promotion: object, gate: object = {}): Readonly<Record<string, unknown>> {
   const hooks = [{ command: ['true'] }, { command: ['true'] }];
-  return { environments: { local: { promotion: { before: hooks, after: hooks, ...promotion } } } };
+  return { environments: { local: { promotion: { before: hooks, after: hooks, ...promotion }, gate } } };
 }
 
 function tomorrow(): object {

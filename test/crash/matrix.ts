@@ -3,8 +3,29 @@ import { failpoints, type FailpointName } from '../../src/failpoints.js';
 
 /** Which points are passed in which flow, in which order, and what else a round needs to get there. */
 
-/** `hold`: held, then promoted; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after a run that failed. */
-export type Flow = 'refresh' | 'skip-copy' | 'filtered-index' | 'hold' | 'window' | 'cancel' | 'sweep';
+/**
+ * `hold`: held, then promoted; `promote`: the promotion of a held run by command; `retry`: of a run whose workers died again and again;
+ * `retry-copy`: of a run that the gate refused, from its copy on; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after
+ * a run that failed.
+ */
+export type Flow =
+  | 'refresh'
+  | 'skip-copy'
+  | 'filtered-index'
+  | 'hold'
+  | 'promote'
+  | 'retry'
+  | 'retry-copy'
+  | 'window'
+  | 'cancel'
+  | 'sweep';
+
+/** Flows whose command goes on with a run that is held, has failed or was refused. */
+export type LaterAttempt = 'promote' | 'retry' | 'retry-copy';
+
+export function isLaterAttempt(flow: Flow): flow is LaterAttempt {
+  return flow === 'promote' || flow === 'retry' || flow === 'retry-copy';
+}
 
 export interface Cell {
   readonly flow: Flow;
@@ -24,16 +45,19 @@ const phase = (name: string, ...inner: string[]): string[] => [
   `${name}.recorded`,
 ];
 
+const verifying = [
+  ...phase('reconcile', 'rows', 'documents', 'deleted', 'marks'),
+  ...phase('verify', 'begun', 'checked'),
+];
+const deciding = [...phase('window'), ...phase('before-hooks', 'next', 'called')];
 const filling = [
   ...phase(
     'filtered-index',
     ...['index.deleted', 'matched', 'started', 'copied', 'range', 'filled', 'closed'],
   ),
   ...phase('serving', 'vacuumed', 'settings', 'main'),
-  ...phase('reconcile', 'rows', 'documents', 'deleted', 'marks'),
-  ...phase('verify', 'begun', 'checked'),
-  ...phase('window'),
-  ...phase('before-hooks', 'next', 'called'),
+  ...verifying,
+  ...deciding,
 ];
 const reconciling = ['promote.rows', 'promote.documents', 'promote.deleted', 'promote.marks'];
 const ending = [
@@ -54,31 +78,38 @@ const reindexing = phase(
   ...['slice', 'indexed', 'closed'],
 );
 
+const preflight = phase('preflight', 'looked', 'tables', 'indexes', 'applied');
+const copying = [
+  ...phase('copy', 'beforeCreate', 'middle', 'filled', 'beforeCommit', 'afterCommit'),
+  ...phase('keys', 'takeover.sessions', 'index', 'key', 'all'),
+  ...phase('create-indexes', 'main', 'filtered'),
+];
+const constraining = phase(
+  'constraints',
+  ...['index', 'indexes', 'checks', 'foreignKey', 'foreignKeys', 'statement'],
+);
+const promoting = [
+  ...['promote.before', 'promote.begun', 'swap.before', 'swap.locked', 'swap.beforeCommit'],
+  ...['swap.afterCommit', 'promote.tablesSwapped', 'promote.aliasesMoved', 'promote.parts'],
+  'promote.generation',
+  ...[...reconciling, 'promote.reconciled', 'promote.validated', 'promote.after', 'promote.recorded'],
+];
+
 /** The points of a flow in the order in which a run passes them; `reindex` and `constraints` go on beside each other. */
 const orders: Readonly<Record<Flow, readonly string[]>> = {
   refresh: [
     ...beginning,
-    ...phase('preflight', 'looked', 'tables', 'indexes', 'applied'),
+    ...preflight,
     ...phase('count-before', 'counted'),
-    ...phase('copy', 'beforeCreate', 'middle', 'filled', 'beforeCommit', 'afterCommit'),
-    ...phase('keys', 'takeover.sessions', 'index', 'key', 'all'),
-    ...phase('create-indexes', 'main', 'filtered'),
+    ...copying,
     ...reindexing,
-    ...phase('constraints', ...['index', 'indexes', 'checks', 'foreignKey', 'foreignKeys', 'statement']),
+    ...constraining,
     ...filling,
-    ...['promote.before', 'promote.begun', 'swap.before', 'swap.locked', 'swap.beforeCommit'],
-    ...[
-      'swap.afterCommit',
-      'promote.tablesSwapped',
-      'promote.aliasesMoved',
-      'promote.parts',
-      'promote.generation',
-    ],
-    ...[...reconciling, 'promote.reconciled', 'promote.validated', 'promote.after', 'promote.recorded'],
+    ...promoting,
     ...ending,
   ],
   'skip-copy': [
-    ...phase('preflight', 'looked', 'tables', 'indexes', 'applied'),
+    ...preflight,
     ...phase('copy', 'applied'),
     ...phase('keys'),
     ...phase('create-indexes', 'main', 'filtered'),
@@ -106,6 +137,36 @@ const orders: Readonly<Record<Flow, readonly string[]>> = {
     ...ending,
   ],
   hold: [...phase('show-candidate', 'added'), 'hold.before', 'hold.released', 'hold.after'],
+  // Phases that the attempt before had done are not run again.
+  promote: [
+    ...beginning,
+    ...preflight,
+    ...verifying,
+    'takeover.sessions',
+    ...phase('show-candidate', 'added'),
+    ...deciding,
+    ...promoting,
+    ...ending,
+  ],
+  retry: [
+    ...beginning,
+    ...preflight,
+    ...reindexing,
+    'takeover.sessions',
+    ...filling,
+    ...promoting,
+    ...ending,
+  ],
+  'retry-copy': [
+    ...beginning,
+    ...preflight,
+    ...copying,
+    ...reindexing,
+    ...constraining,
+    ...filling,
+    ...promoting,
+    ...ending,
+  ],
   window: ['window.waiting'],
   cancel: ['undo.tables', 'undo.index', 'undo.indexes', 'undo.forgotten', 'end.undone', 'end.released'],
   sweep: ['preflight.tables', 'preflight.index', 'preflight.indexes', 'preflight.applied'],
@@ -130,12 +191,21 @@ const passages: Readonly<Partial<Record<FailpointName, number>>> = {
   'undo.index': 2,
 };
 
+/** The main index that the attempt before had filled is made anew, and the filtered one. */
+const passagesOfRetryCopy: typeof passages = { ...passages, 'index.deleted': 2 };
+
 /** The first point from which on readers see what the run made. */
 const firstAfterPromotion = (flow: Flow): string =>
-  flow === 'refresh' ? 'swap.afterCommit' : 'promote.aliasesMoved';
+  flow === 'refresh' || isLaterAttempt(flow) ? 'swap.afterCommit' : 'promote.aliasesMoved';
 
-function precedingOf(name: string): FailpointName | null {
-  if (name === 'takeover.sessions') return 'keys.before';
+/** A phase that every run of the flow does while it has the API database: who dies there is taken over from. */
+const takenOverAt: Readonly<Partial<Record<Flow, FailpointName>>> = {
+  promote: 'reconcile.before',
+  retry: 'reindex.before',
+};
+
+function precedingOf(flow: Flow, name: string): FailpointName | null {
+  if (name === 'takeover.sessions') return takenOverAt[flow] ?? 'keys.before';
   const [phaseName, point = ''] = name.split('.');
   if (!['rows', 'documents', 'deleted', 'marks'].includes(point)) return null;
   if (phaseName === 'reconcile') return 'reconcile.before';
@@ -151,8 +221,8 @@ export const cells: readonly Cell[] = (Object.keys(orders) as Flow[]).flatMap((f
     return {
       flow,
       failpoint,
-      passages: passages[failpoint] ?? 1,
-      after: precedingOf(name),
+      passages: (flow === 'retry-copy' ? passagesOfRetryCopy : passages)[failpoint] ?? 1,
+      after: precedingOf(flow, name),
       isBeforePromotion: promotedFrom === -1 || place < promotedFrom,
     };
   });
