@@ -174,10 +174,12 @@ async function takeOver(context: RunContext): Promise<void> {
   await pRetry(
     async () => {
       await endRunSessions({ url: environment.catalogUrl, called: 'catalog' }, run.id, 'others');
+      failpoint('takeover.catalog');
       await endRunSessions({ url: environment.apiUrl, called: 'API database' }, run.id, 'others');
       failpoint('takeover.sessions');
       const holder = await holdTarget(context);
       if (holder !== null) throw targetHeld(context, holder);
+      failpoint('takeover.held');
     },
     {
       retries: run.state === 'promoting' ? promoteAttemptsMax : stepAttemptsMax - 1,

@@ -45,6 +45,7 @@ const phase = (name: string, ...inner: string[]): string[] => [
   `${name}.recorded`,
 ];
 
+const takeover = ['takeover.catalog', 'takeover.sessions', 'takeover.held'];
 const verifying = [
   ...phase('reconcile', 'rows', 'documents', 'deleted', 'marks'),
   ...phase('verify', 'begun', 'checked'),
@@ -69,7 +70,8 @@ const ending = [
   ...['end.before', 'end.undone', 'end.released', 'end.after'],
 ];
 const beginning = [
-  ...['enqueue.beforeCommit', 'enqueue.afterCommit', 'orchestrator.locked'],
+  ...['enqueue.written', 'enqueue.beforeCommit', 'enqueue.afterCommit'],
+  ...['orchestrator.alone', 'orchestrator.ended', 'orchestrator.locked'],
   ...phase('wait', 'waiting', 'leased', 'held'),
 ];
 const reindexing = phase(
@@ -81,7 +83,7 @@ const reindexing = phase(
 const preflight = phase('preflight', 'looked', 'tables', 'indexes', 'applied');
 const copying = [
   ...phase('copy', 'beforeCreate', 'middle', 'filled', 'beforeCommit', 'afterCommit'),
-  ...phase('keys', 'takeover.sessions', 'index', 'key', 'all'),
+  ...phase('keys', ...takeover, 'index', 'key', 'all'),
   ...phase('create-indexes', 'main', 'filtered'),
 ];
 const constraining = phase(
@@ -142,21 +144,13 @@ const orders: Readonly<Record<Flow, readonly string[]>> = {
     ...beginning,
     ...preflight,
     ...verifying,
-    'takeover.sessions',
+    ...takeover,
     ...phase('show-candidate', 'added'),
     ...deciding,
     ...promoting,
     ...ending,
   ],
-  retry: [
-    ...beginning,
-    ...preflight,
-    ...reindexing,
-    'takeover.sessions',
-    ...filling,
-    ...promoting,
-    ...ending,
-  ],
+  retry: [...beginning, ...preflight, ...reindexing, ...takeover, ...filling, ...promoting, ...ending],
   'retry-copy': [
     ...beginning,
     ...preflight,
@@ -205,7 +199,9 @@ const takenOverAt: Readonly<Partial<Record<Flow, FailpointName>>> = {
 };
 
 function precedingOf(flow: Flow, name: string): FailpointName | null {
-  if (name === 'takeover.sessions') return takenOverAt[flow] ?? 'keys.before';
+  if (takeover.includes(name)) return takenOverAt[flow] ?? 'keys.before';
+  // One that died has left its row, and what it had open.
+  if (name === 'orchestrator.alone' || name === 'orchestrator.ended') return 'wait.before';
   const [phaseName, point = ''] = name.split('.');
   if (!['rows', 'documents', 'deleted', 'marks'].includes(point)) return null;
   if (phaseName === 'reconcile') return 'reconcile.before';

@@ -52,3 +52,8 @@ export function recoveryOf(flow: Flow, number: number, seed: number): Recovery {
   if (isLaterAttempt(flow)) return (['restart', 'standby', 'up'] as const)[choice % 3] ?? 'restart';
   return choice % 2 === 0 ? 'restart' : 'standby';
 }
+
+/** A command that died so has added nothing. */
+export function isUncommitted(kill: Kill | undefined): boolean {
+  return kill?.failpoint === 'enqueue.written' || kill?.failpoint === 'enqueue.beforeCommit';
+}

@@ -8,6 +8,7 @@ import type { Media } from './model/media.js';
 import {
   cancelledAt,
   commandOf,
+  isUncommitted,
   killsOf,
   mediaOf,
   recoveryOf,
@@ -148,7 +149,8 @@ class Round {
 
   private async dieLast(args: readonly string[], kill: Kill): Promise<void> {
     if (kill.failpoint.startsWith('worker.')) return this.loseWorker(args, kill);
-    if (this.recovery !== 'standby' || kill.failpoint === 'orchestrator.locked') return this.die(args, kill);
+    if (this.recovery !== 'standby' || kill.failpoint.startsWith('orchestrator.'))
+      return this.die(args, kill);
     if (kill.failpoint.startsWith('enqueue.')) return this.enqueueBesideOrchestrator(args, kill);
     return this.kills.length === 1 ? this.handOver(args, kill) : this.resumeWithUp(kill);
   }
@@ -208,7 +210,7 @@ class Round {
     const { env, hasStruck } = this.processes.arm(kill);
     await this.expectDeath(this.processes.start(args, env), kill, hasStruck);
     await this.write(kill);
-    if (kill.failpoint === 'enqueue.beforeCommit') await this.succeed(args);
+    if (isUncommitted(kill)) await this.succeed(args);
     await this.waitForRuns(orchestrator);
     this.isFinished = true;
   }
@@ -242,7 +244,7 @@ class Round {
     const outcome = await this.succeed(args);
     const isGoneOnWith =
       this.flow !== 'cancel' && (await listRuns(this.lane)).length === baseline.runs.length + 1;
-    const isNew = ['enqueue.beforeCommit', 'end.after'].includes(this.kills.at(-1)?.failpoint ?? '');
+    const isNew = this.isOverAfterDeath || isUncommitted(this.kills.at(-1));
     if (isGoneOnWith && !isNew && this.flow !== 'sweep' && !outcome.stderr.includes('resuming')) {
       this.problems.push(`the run was not resumed: ${outcome.stderr}`);
     }
@@ -250,7 +252,7 @@ class Round {
 
   /** The command again: it begins its attempt if there is none yet, else it changes nothing and names the command that goes on. Or `freshet up`. */
   private async recoverAttempt(args: readonly string[]): Promise<void> {
-    const isUnbegun = this.kills.at(-1)?.failpoint === 'enqueue.beforeCommit';
+    const isUnbegun = isUncommitted(this.kills.at(-1));
     if (this.recovery !== 'up') {
       if (isUnbegun) return void (await this.succeed(args));
       const again = this.processes.start(args);

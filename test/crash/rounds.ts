@@ -7,7 +7,7 @@ import { runRound, type RoundOutcome } from './round.js';
 
 /** Where a mistake between two effects costs most: each of these points has a run of its own, also in the short form. */
 const single =
-  /^(enqueue|orchestrator|takeover|worker|swap)\.|^(copy\.(beforeCommit|afterCommit)|preflight\.index|window\.waiting)$|^promote\.(tablesSwapped|aliasesMoved|parts|generation)$|^end\.(released|after)$/;
+  /^(worker|swap)\.|^(enqueue\.afterCommit|orchestrator\.locked|copy\.(beforeCommit|afterCommit)|preflight\.index|window\.waiting)$|^promote\.(tablesSwapped|aliasesMoved|parts|generation)$|^end\.(released|after)$/;
 
 /** Points that the filtered-index flow has beside those of a refresh, or passes with something else behind it. */
 const ownOfFilteredIndex =
@@ -21,7 +21,14 @@ const chainMax = 6;
  * another one made, and must be promoted once in all). The rest of their phases is that of a refresh.
  */
 const laterAttempts: readonly (readonly [LaterAttempt, ...FailpointName[]])[] = [
-  ['promote', 'enqueue.beforeCommit', 'enqueue.afterCommit', 'wait.held', 'preflight.applied'],
+  [
+    'promote',
+    'enqueue.written',
+    'enqueue.beforeCommit',
+    'enqueue.afterCommit',
+    'wait.held',
+    'preflight.applied',
+  ],
   ['promote', 'reconcile.deleted', 'verify.checked', 'show-candidate.added', 'before-hooks.called'],
   ['promote', 'swap.afterCommit'],
   ['promote', 'promote.aliasesMoved'],

@@ -83,6 +83,8 @@ describe('a server that is away for a moment while a refresh goes on', () => {
     await local.endCommands();
     for (const server of serverNames) await servers[server].start();
     await local.writeConfig({});
+    const run = await newestRun();
+    if (run?.state === 'held') await local.run(['cancel', run.id]);
   });
   afterAll(async () => {
     await local.drop();
@@ -206,6 +208,8 @@ describe('a server that is away for a moment while a refresh goes on', () => {
         expect(next.stderr).toContain('resuming');
         expect(next.status).toBe(0);
       } else expect(outcome.status, outcome.stderr).toBe(0);
+      // A cluster that has come back finds its shards after its aliases.
+      await local.search('_cluster/health?wait_for_status=yellow&timeout=60s');
       if (holds) {
         expect(await stateOfRun()).toBe('held');
         await expectOneGeneration(local);
