@@ -37,6 +37,15 @@ export const failpoints = {
     'the sessions that a dead process left are ended; the API database still has its token',
   'takeover.held': 'the API database has the token of this process; no phase is gone on with',
 
+  'recover.candidate':
+    'a generation whose run gave up between tables and aliases is recorded; its aliases are not moved',
+  'recover.finished': 'its aliases are moved and all that follows is done; no event tells of it',
+
+  'release.adopted':
+    'the state knows what is live and previous; the lost runs are not recorded, the API database is held',
+  'release.recorded': 'the lost runs count as over; the API database is held',
+  'release.released': 'the API database is free; no event tells of it',
+
   ...phasePoints('wait', 'lease and API database belong to the run, which is running', {
     'wait.waiting': 'the run is waiting',
     'wait.leased': 'the lease belongs to the run',

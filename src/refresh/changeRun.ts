@@ -61,8 +61,8 @@ async function wakeToCancel(services: Services, run: Run): Promise<boolean> {
 export async function retryRun(services: Services, id: string, fromPhase: string | null): Promise<Run> {
   const run = await requireRun(services, id);
   const phases = await listPhases(services.state, run.id);
-  const from = assertPhase(run, phases, fromPhase);
   await assertRetryable(services.state.pool, run);
+  const from = assertPhase(run, phases, fromPhase);
   const isEnqueued = await enqueueAttempt(services, run, ['failed', 'refused'], async (client) => {
     await assertNotPaused(client, run.definition);
     await assertNoLaterRun(client, run);

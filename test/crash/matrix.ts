@@ -6,7 +6,7 @@ import { failpoints, type FailpointName } from '../../src/failpoints.js';
 /**
  * `hold`: held, then promoted; `promote`: the promotion of a held run by command; `retry`: of a run whose workers died again and again;
  * `retry-copy`: of a run that the gate refused, from its copy on; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after
- * a run that failed.
+ * a run that failed; `recover`: after one that gave up between tables and aliases; `release`: of an environment whose state database was lost.
  */
 export type Flow =
   | 'refresh'
@@ -18,7 +18,9 @@ export type Flow =
   | 'retry-copy'
   | 'window'
   | 'cancel'
-  | 'sweep';
+  | 'sweep'
+  | 'recover'
+  | 'release';
 
 /** Flows whose command goes on with a run that is held, has failed or was refused. */
 export type LaterAttempt = 'promote' | 'retry' | 'retry-copy';
@@ -163,6 +165,11 @@ const orders: Readonly<Record<Flow, readonly string[]>> = {
   ],
   window: ['window.waiting'],
   cancel: ['undo.tables', 'undo.index', 'undo.indexes', 'undo.forgotten', 'end.undone', 'end.released'],
+  recover: [
+    ...['recover.candidate', 'promote.aliasesMoved', 'promote.parts', 'promote.generation'],
+    ...['promote.reconciled', 'promote.validated', 'recover.finished'],
+  ],
+  release: ['release.adopted', 'release.recorded', 'release.released'],
   sweep: ['preflight.tables', 'preflight.index', 'preflight.indexes', 'preflight.applied'],
 };
 
@@ -211,7 +218,7 @@ function precedingOf(flow: Flow, name: string): FailpointName | null {
 /** Every cell of the matrix, by flow, in the order of a run. */
 export const cells: readonly Cell[] = (Object.keys(orders) as Flow[]).flatMap((flow) => {
   const order = orders[flow];
-  const promotedFrom = order.indexOf(firstAfterPromotion(flow));
+  const promotedFrom = flow === 'recover' ? 0 : order.indexOf(firstAfterPromotion(flow));
   return order.map((name, place): Cell => {
     const failpoint = name as FailpointName;
     return {

@@ -20,6 +20,9 @@ export interface RoundPlan {
 /** A cancelled run has got so far: everything that it makes is there. */
 export const cancelledAt: Kill = { failpoint: 'verify.before', passage: 1, isBeforePromotion: true };
 
+/** A run that gives up after half a day has got so far: its tables are live, its aliases are not moved. */
+export const givenUpAt: Kill = { failpoint: 'swap.afterCommit', passage: 1, isBeforePromotion: false };
+
 function deathsAt(cell: Cell, seed: number): Kill[] {
   const { failpoint, passages, isBeforePromotion, after } = cell;
   const passage = 1 + (((numberOf(cell) >>> 4) + seed) % passages);
@@ -47,7 +50,7 @@ export function commandOf(flow: Flow, media: Media): string[] {
 }
 
 export function recoveryOf(flow: Flow, number: number, seed: number): Recovery {
-  if (flow === 'cancel' || flow === 'window') return 'restart';
+  if (['cancel', 'window', 'recover', 'release'].includes(flow)) return 'restart';
   const choice = (number >>> 16) + seed;
   if (isLaterAttempt(flow)) return (['restart', 'standby', 'up'] as const)[choice % 3] ?? 'restart';
   return choice % 2 === 0 ? 'restart' : 'standby';

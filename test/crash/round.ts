@@ -7,6 +7,7 @@ import { isLaterAttempt, numberOf, type Flow } from './matrix.js';
 import type { Media } from './model/media.js';
 import {
   cancelledAt,
+  givenUpAt,
   commandOf,
   isUncommitted,
   killsOf,
@@ -75,6 +76,7 @@ class Round {
     await this.dieLast(args, this.kills.at(-1) as Kill);
     if (this.flow === 'window') await this.lane.setWindow('open');
     if (!this.isFinished) await this.recover(args, baseline);
+    if (this.flow === 'release') await this.succeed(commandOf(this.flow, this.media));
     if (this.flow === 'hold') await this.succeed(['promote', await this.newRun(baseline)]);
     this.problems.push(
       ...(await checkEnd(this.lane, {
@@ -98,6 +100,15 @@ class Round {
       await this.die(command, cancelledAt);
       return ['cancel', await this.newRun(baseline)];
     }
+    if (flow === 'recover') {
+      await this.die(command, givenUpAt);
+      await this.lane.giveUp(await this.newRun(baseline));
+    }
+    if (flow === 'release') {
+      await this.die(command, cancelledAt);
+      await this.lane.loseState();
+      return ['release', 'local', '--yes'];
+    }
     if (!isLaterAttempt(flow)) return command;
     if (flow === 'promote') await this.succeed(command);
     if (flow === 'retry') await this.failRun();
@@ -113,6 +124,9 @@ class Round {
   /** Runs beside those of the template, by state. */
   private runsAtEnd(): Readonly<Record<string, number>> {
     if (this.flow === 'cancel') return { cancelled: 1 };
+    // A run of a state that is lost counts as over.
+    if (this.flow === 'release') return { cancelled: 1, succeeded: 1 };
+    if (this.flow === 'recover') return { failed: 1, succeeded: 1 };
     // The run was over: the same command began another one.
     const isBegunAgain = this.isOverAfterDeath && this.recovery === 'restart' && !isLaterAttempt(this.flow);
     const succeeded = isBegunAgain ? 2 : 1;
@@ -243,7 +257,8 @@ class Round {
     if (isLaterAttempt(this.flow)) return this.recoverAttempt(args);
     const outcome = await this.succeed(args);
     const isGoneOnWith =
-      this.flow !== 'cancel' && (await listRuns(this.lane)).length === baseline.runs.length + 1;
+      !['cancel', 'release'].includes(this.flow) &&
+      (await listRuns(this.lane)).length === baseline.runs.length + 1;
     const isNew = this.isOverAfterDeath || isUncommitted(this.kills.at(-1));
     if (isGoneOnWith && !isNew && this.flow !== 'sweep' && !outcome.stderr.includes('resuming')) {
       this.problems.push(`the run was not resumed: ${outcome.stderr}`);

@@ -7,7 +7,7 @@ import { runRound, type RoundOutcome } from './round.js';
 
 /** Where a mistake between two effects costs most: each of these points has a run of its own, also in the short form. */
 const single =
-  /^(worker|swap)\.|^(enqueue\.afterCommit|orchestrator\.locked|copy\.(beforeCommit|afterCommit)|preflight\.index|window\.waiting)$|^promote\.(tablesSwapped|aliasesMoved|parts|generation)$|^end\.(released|after)$/;
+  /^(worker|swap|recover)\.|^(enqueue\.afterCommit|orchestrator\.locked|copy\.(beforeCommit|afterCommit)|preflight\.index|window\.waiting)$|^promote\.(tablesSwapped|aliasesMoved|parts|generation)$|^end\.(released|after)$/;
 
 /** Points that the filtered-index flow has beside those of a refresh, or passes with something else behind it. */
 const ownOfFilteredIndex =
@@ -42,10 +42,14 @@ const laterAttempts: readonly (readonly [LaterAttempt, ...FailpointName[]])[] = 
     'reindex.claimed',
     'filtered-index.range',
   ],
-  ['retry', 'swap.afterCommit'],
-  ['retry-copy', 'enqueue.beforeCommit'],
-  ['retry-copy', 'preflight.applied', 'copy.beforeCommit', 'copy.afterCommit', 'keys.key', 'index.deleted'],
-  ['retry-copy', 'swap.beforeCommit'],
+  [
+    'retry-copy',
+    'enqueue.beforeCommit',
+    'copy.beforeCommit',
+    'copy.afterCommit',
+    'keys.key',
+    'index.deleted',
+  ],
 ];
 
 export const wholeMatrix: readonly RoundPlan['cells'][] = cells.map((cell) => [cell] as const);
