@@ -23,12 +23,28 @@ function phasePoints<P extends string, I extends string>(
 
 /** Name → what is durable there. In the order of a run. */
 export const failpoints = {
+  'enqueue.written': 'nothing: run and phases are in an open transaction, the engine entry is not',
   'enqueue.beforeCommit': 'nothing: run, phases and engine entry are in an open transaction',
   'enqueue.afterCommit': 'the run is queued, its command has not told so yet',
+  'orchestrator.alone': 'the advisory lock is held; row and sessions of the orchestrator before are there',
+  'orchestrator.ended':
+    'what the orchestrator before had open in the state database is ended; its row is there',
   'orchestrator.locked':
     'the advisory lock is held and the orchestrator row names this process; no run is executed',
+  'takeover.catalog':
+    'the sessions that a dead process left in the catalog are ended, those in the API database are not',
   'takeover.sessions':
     'the sessions that a dead process left are ended; the API database still has its token',
+  'takeover.held': 'the API database has the token of this process; no phase is gone on with',
+
+  'recover.candidate':
+    'a generation whose run gave up between tables and aliases is recorded; its aliases are not moved',
+  'recover.finished': 'its aliases are moved and all that follows is done; no event tells of it',
+
+  'release.adopted':
+    'the state knows what is live and previous; the lost runs are not recorded, the API database is held',
+  'release.recorded': 'the lost runs count as over; the API database is held',
+  'release.released': 'the API database is free; no event tells of it',
 
   ...phasePoints('wait', 'lease and API database belong to the run, which is running', {
     'wait.waiting': 'the run is waiting',

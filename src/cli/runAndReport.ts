@@ -5,7 +5,7 @@ import { findOrchestrator } from '../engine/leadership.js';
 import { loadConfig } from '../config/load.js';
 import { exitStatus, FreshetError } from '../errors.js';
 import { followPollMs, orchestratorLooksMax, rejectsShownMax } from '../limits.js';
-import { requireRun } from '../refresh/changeRun.js';
+import { commandThatGoesOn, requireRun } from '../refresh/changeRun.js';
 import { listPhases } from '../state/phases.js';
 import { listChecks, listEvents, listRejects, readCounts } from '../state/records.js';
 import { listSlices } from '../state/slices.js';
@@ -103,13 +103,15 @@ export async function changeAndReport(command: ExistingRunCommand): Promise<Run>
 }
 
 /** For whoever leaves a run that this command has changed. */
-function whatNowOf({ id, environment, definition, flow, cancelRequestedAt }: Run): string {
-  const isCancelled = cancelRequestedAt !== null;
-  if (environment !== 'local') {
+function whatNowOf(run: Run): string {
+  const isCancelled = run.cancelRequestedAt !== null;
+  const command = commandThatGoesOn(run);
+  if (command === null) {
     return `The orchestrator goes on with ${isCancelled ? 'the cancellation' : 'the run'}; watch it with: freshet status`;
   }
-  if (isCancelled) return `The cancellation goes on with: freshet cancel ${id}`;
-  return `The run goes on with: freshet ${flow === 'refresh' ? 'refresh' : 'filtered-index'} ${definition}`;
+  return isCancelled
+    ? `The cancellation goes on with: freshet cancel ${run.id}`
+    : `The run goes on with: ${command}`;
 }
 
 /** Workers' lines are for whoever asks for them: `FRESHET_DEBUG=1`. */

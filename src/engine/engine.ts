@@ -96,6 +96,7 @@ export async function enqueueRun(
       await client.query('rollback');
       return false;
     }
+    failpoint('enqueue.written');
     const workflowID = workflowIdOf(runId, attempt);
     const options = { queueName, workflowName, workflowID, appVersion: applicationVersion };
     await dbos.enqueueInTransaction<RunWorkflow>(client, options, runId, attempt);

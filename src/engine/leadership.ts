@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { FreshetError, messageOf } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import {
   backendEndTimeoutMs,
   candidacyMs,
@@ -135,8 +136,10 @@ interface Former {
 async function claim(session: Session, frozen: boolean): Promise<string> {
   const { rows } = await session.query<Former>('select host, pid, process from freshet.orchestrator');
   const former = rows[0];
+  failpoint('orchestrator.alone');
   // One that gave the role back has no row, and may still be at work as a follower.
   if (former !== undefined && former.process !== processToken) await endSessionsOf(session, former, frozen);
+  failpoint('orchestrator.ended');
   const token = randomUUID();
   await session.query(
     `insert into freshet.orchestrator (token, host, pid, process, backend_pid, heartbeat_at)

@@ -66,8 +66,8 @@ async function wakeToCancel(services: Services, run: Run): Promise<boolean> {
 export async function retryRun(services: Services, id: string, fromPhase: string | null): Promise<Run> {
   const run = await requireRun(services, id);
   const phases = await listPhases(services.state, run.id);
-  const from = assertPhase(run, phases, fromPhase);
   await assertRetryable(services.state.pool, run);
+  const from = assertPhase(run, phases, fromPhase);
   const isEnqueued = await enqueueAttempt(services, run, ['failed', 'refused'], async (client) => {
     await assertNotPaused(client, run.definition);
     await assertNoLaterRun(client, run);
@@ -81,7 +81,7 @@ export async function retryRun(services: Services, id: string, fromPhase: string
 
 async function assertRetryable(queryable: Queryable, run: Run): Promise<void> {
   if (run.state !== 'failed' && run.state !== 'refused') {
-    const state = isOver(run.state) ? run.state : `not over (${run.state})`;
+    const state = isOver(run.state) ? run.state : `not over (${run.state})${howItGoesOn(run)}`;
     throw notRetryable(run, `it is ${state}`);
   }
   await assertNoLaterRun(queryable, run);
@@ -152,8 +152,24 @@ async function assertEnvironmentFree({ state }: Services, run: Run): Promise<voi
   if (holder !== null) throw environmentBusy(run.environment, holder);
 }
 
-function notHeld({ id, state }: Run): FreshetError {
-  return new FreshetError('NOT_HELD', `Run ${id} is ${state}, not held.`, { run: id });
+function notHeld(run: Run): FreshetError {
+  const { id, state } = run;
+  return new FreshetError('NOT_HELD', `Run ${id} is ${state}, not held${howItGoesOn(run)}.`, { run: id });
+}
+
+/** For whoever asks again for what is under way, because the first command was killed. */
+function howItGoesOn(run: Run): string {
+  if (isOver(run.state) || run.state === 'held') return '';
+  const command = commandThatGoesOn(run);
+  return command === null
+    ? '; the orchestrator goes on with it'
+    : `; where no process executes it, it goes on with: ${command}`;
+}
+
+/** The command that executes an unfinished run to its end; null where the orchestrator does. */
+export function commandThatGoesOn({ environment, definition, flow }: Run): string | null {
+  if (environment !== 'local') return null;
+  return `freshet ${flow === 'refresh' ? 'refresh' : 'filtered-index'} ${definition}`;
 }
 
 /** The run's row, its phases and the engine's entry change together. @returns false when another command was faster. */

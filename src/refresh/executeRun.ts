@@ -3,6 +3,7 @@ import type { Leadership } from '../engine/leadership.js';
 import { FreshetError, policyOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { promoteAttemptsMax, stepAttemptsMax } from '../limits.js';
+import { pausepoint } from '../pausepoint.js';
 import { endRunSessions } from '../postgres/runSessions.js';
 import { asRun } from '../postgres/sessionNames.js';
 import { endRun, findRun, holdRun, type Run, type RunError } from '../state/runs.js';
@@ -108,6 +109,7 @@ async function runToEnd(context: RunContext): Promise<void> {
 async function hold(context: RunContext, failure: RunError | null): Promise<void> {
   const { run, state } = context;
   failpoint('hold.before');
+  await pausepoint('hold.before');
   if (failure === null) await context.event('info', 'run.held', 'held before its promotion');
   else await context.event('warning', 'run.held', `not promoted, held again: ${failure.message}`);
   await release(context);
@@ -172,10 +174,12 @@ async function takeOver(context: RunContext): Promise<void> {
   await pRetry(
     async () => {
       await endRunSessions({ url: environment.catalogUrl, called: 'catalog' }, run.id, 'others');
+      failpoint('takeover.catalog');
       await endRunSessions({ url: environment.apiUrl, called: 'API database' }, run.id, 'others');
       failpoint('takeover.sessions');
       const holder = await holdTarget(context);
       if (holder !== null) throw targetHeld(context, holder);
+      failpoint('takeover.held');
     },
     {
       retries: run.state === 'promoting' ? promoteAttemptsMax : stepAttemptsMax - 1,

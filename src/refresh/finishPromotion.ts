@@ -1,5 +1,6 @@
 import type { RefreshDefinition } from '../config/types.js';
 import type { Leadership } from '../engine/leadership.js';
+import { failpoint } from '../failpoints.js';
 import { recordServed } from '../postgres/promotions.js';
 import type { SwapRecord } from '../postgres/swapRecord.js';
 import { readAlias, readIndex } from '../search/index.js';
@@ -37,7 +38,9 @@ export async function finishSwap(
       mainIndex: main,
       filteredIndex: filtered,
     });
+    failpoint('recover.candidate');
     await completePromotion(context, record, 0);
+    failpoint('recover.finished');
     await context.event(
       'warning',
       'promotion.finished',

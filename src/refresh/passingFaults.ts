@@ -1,6 +1,7 @@
 import pRetry from 'p-retry';
 import { FreshetError, messageOf } from '../errors.js';
 import { stepAttemptsMax, unreachableAtOnceMs } from '../limits.js';
+import { pausepoint } from '../pausepoint.js';
 import { explainDatabaseFault, nameDatabase } from '../postgres/faults.js';
 import type { RunContext } from './context.js';
 
@@ -60,6 +61,7 @@ export async function unlessStateFails<T>(
     return await work();
   } catch (error) {
     if (!closing.aborted && !isStateFault(error)) throw error;
+    await pausepoint('state.failed');
     if (!closing.aborted) leadership.giveUp(messageOf(explainDatabaseFault(error)));
     return await abandoned();
   }

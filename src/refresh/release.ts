@@ -2,6 +2,7 @@ import { definitions } from '../config/definitions.js';
 import { environmentOf } from '../config/resolve.js';
 import type { RefreshDefinition } from '../config/types.js';
 import { FreshetError } from '../errors.js';
+import { failpoint } from '../failpoints.js';
 import { heartbeatStaleMs } from '../limits.js';
 import { listHolders, releaseHold, type Holder } from '../postgres/holders.js';
 import { hasMarks, listAppliedRuns, listParts, unmarkedRunId } from '../postgres/marks.js';
@@ -86,9 +87,12 @@ export async function release(services: Services, environment: string, plan: Rel
       if (definition.environment.name !== environment || !(await hasMarks(session))) continue;
       await adoptMarked(services, definition, await listPromotions(session, definition.media.name));
     }
+    failpoint('release.adopted');
     await recordLostRuns(state.pool, plan.runs);
+    failpoint('release.recorded');
     for (const { runId } of plan.holders) await releaseHold(session, runId);
   });
+  failpoint('release.released');
   const ids = plan.runs.map(({ id }) => id).join(', ');
   await recordEvent(state, {
     runId: null,

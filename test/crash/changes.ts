@@ -40,6 +40,25 @@ export class Changes {
     return terms;
   }
 
+  /** Records of the catalog are corrected after a run was refused, before it copies again. */
+  async correct(): Promise<void> {
+    await this.lane.local.withCatalog(async (session) => {
+      const identifiers = await listIdentifiers(session, this.media);
+      await this.deleteRecords(session, this.take(identifiers, 4));
+      await this.changeRecords(session, this.take(identifiers, 6));
+    });
+  }
+
+  /** API writers go on. @param isQuiet nobody executes the run meanwhile, and its tables are not live yet. */
+  async write(isQuiet: boolean): Promise<void> {
+    const { writers, flow } = this;
+    await writers.deleteRecords(2);
+    await writers.markRecords(2);
+    await writers.unmarkRecords(1);
+    await writers.listRecords(2);
+    if (isQuiet && flow !== 'filtered-index' && flow !== 'cancel') await writers.deleteLater(1);
+  }
+
   /** So many of a list, which lacks them afterwards. */
   private take<T>(list: T[], count: number): T[] {
     return Array.from({ length: Math.min(count, list.length) }, () =>

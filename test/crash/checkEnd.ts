@@ -179,7 +179,7 @@ async function checkEntries(
   const found = await listEntries(lane, media);
   const kept = await listKeptEntries(lane, media);
   const lost = baseline.entries.filter((entry) => !found.includes(entry) && !deletedByApi(recordOf(entry)));
-  const isSwappedOnce = copies(flow) && runs['succeeded'] === 1;
+  const isSwappedOnce = copies(flow) && flow !== 'recover' && runs['succeeded'] === 1;
   return [
     ...found
       .filter((entry) => !ids.has(recordOf(entry)))

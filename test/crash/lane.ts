@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { addApiActivity, fillCatalog } from '../../src/sample/index.js';
-import { withSession } from '../../src/postgres/session.js';
+import { withSession, type Session } from '../../src/postgres/session.js';
 import type { TestDatabase } from '../setup/databases.js';
 import { LocalEnvironment } from '../setup/localEnvironment.js';
 import type { TestParts } from '../setup/parts.js';
@@ -62,6 +63,44 @@ export class Lane {
     await this.local.writeConfig(configuration(kind === 'open' ? {} : { windows: [tomorrow()] }));
   }
 
+  /** From the next command on the gate refuses what has fewer documents of a source than there were; `setWindow` takes that back. */
+  async setStrictGate(): Promise<void> {
+    await this.local.writeConfig(configuration({}, { sourceLossShareMax: 0, totalLossShareMax: 0 }));
+  }
+
+  /** What a run leaves that gave up after half a day of a cluster that was down. */
+  async giveUp(run: string): Promise<void> {
+    await this.local.withState(async (session) => {
+      await session.query(
+        `update freshet.runs set state = 'failed', finished_at = now(), error = '{"code": "PROMOTION_INCOMPLETE"}' where id = $1`,
+        [run],
+      );
+      await session.query(
+        `update freshet.phases set state = 'failed' where run_id = $1 and name = 'promote'`,
+        [run],
+      );
+      await session.query('delete from freshet.leases where run_id = $1', [run]);
+      await session.query(`update dbos.workflow_status set status = 'ERROR' where workflow_uuid = $1`, [run]);
+    });
+  }
+
+  /** The state database is an empty one, and the process of the lost one has been silent for long. */
+  async loseState(): Promise<void> {
+    await maintain(this.local.state, [
+      `drop database if exists "${this.local.state.name}" with (force)`,
+      `create database "${this.local.state.name}"`,
+    ]);
+    const ours = `select from pg_stat_activity where datname = current_database() and application_name like 'freshet %'`;
+    const waitForNone = async (session: Session): Promise<void> => {
+      while ((await session.query(ours)).rows.length > 0) await sleep(50);
+    };
+    await this.local.withCatalog(waitForNone);
+    await this.local.withApi(async (session) => {
+      await waitForNone(session);
+      await session.query(`update freshet.holders set seen_at = seen_at - interval '1 hour'`);
+    });
+  }
+
   /** Everything as it was at the beginning. */
   async reset(): Promise<void> {
     const { catalog, api, state } = this.local;
@@ -93,9 +132,9 @@ export class Lane {
 }
 
 /** Two hooks on each side, so that there is a point between them. */
-function configuration(promotion: object): Readonly<Record<string, unknown>> {
+function configuration(promotion: object, gate: object = {}): Readonly<Record<string, unknown>> {
   const hooks = [{ command: ['true'] }, { command: ['true'] }];
-  return { environments: { local: { promotion: { before: hooks, after: hooks, ...promotion } } } };
+  return { environments: { local: { promotion: { before: hooks, after: hooks, ...promotion }, gate } } };
 }
 
 function tomorrow(): object {

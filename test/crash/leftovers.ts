@@ -83,7 +83,8 @@ async function checkPromotions(lane: Lane, expected: Expected, added: readonly s
   const { flow, baseline, media, runs, live } = expected;
   const problems: string[] = [];
   const swaps = (await listSwaps(lane)).filter((run) => !baseline.swaps.includes(run));
-  const wanted = copies(flow) ? (runs['succeeded'] ?? 0) : 0;
+  // The tables of a run that gave up between tables and aliases went live.
+  const wanted = copies(flow) ? (runs['succeeded'] ?? 0) + (flow === 'recover' ? 1 : 0) : 0;
   if (swaps.length !== wanted || swaps.some((run) => !added.includes(run))) {
     problems.push(`${swaps.length} swaps (${swaps.join(', ')}) instead of ${wanted}`);
   }

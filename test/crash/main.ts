@@ -6,8 +6,17 @@ import { parseArgs } from 'node:util';
 import { startParts } from '../../src/embedded/parts.js';
 import { readGivenParts, type TestParts } from '../setup/parts.js';
 import type { Flow } from './matrix.js';
-import type { RoundOutcome, RoundPlan } from './round.js';
-import { describeRound, Lanes, repeatCommand, selectCells, shortMatrix, wholeMatrix } from './rounds.js';
+import type { RoundPlan } from './plan.js';
+import type { RoundOutcome } from './round.js';
+import {
+  chained,
+  describeRound,
+  Lanes,
+  repeatCommand,
+  selectCells,
+  shortMatrix,
+  wholeMatrix,
+} from './rounds.js';
 
 /**
  * The kill matrix in its long form: every failpoint in every flow, once per seed, each in a run of its own. Results go into a file; started again
@@ -68,6 +77,7 @@ function planCells(): readonly RoundPlan['cells'][] {
     names.length > 0
       ? selectCells(names, flow)
       : wholeMatrix.map(([cell]) => cell).filter((cell) => cell.flow === flow);
+  if (options.chain && names.length === 0) return chained(selected);
   const [first, ...others] = selected;
   if (first === undefined)
     throw new Error('no failpoint has that name, or not in that flow: docs/failpoints.md');

@@ -3,8 +3,31 @@ import { failpoints, type FailpointName } from '../../src/failpoints.js';
 
 /** Which points are passed in which flow, in which order, and what else a round needs to get there. */
 
-/** `hold`: held, then promoted; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after a run that failed. */
-export type Flow = 'refresh' | 'skip-copy' | 'filtered-index' | 'hold' | 'window' | 'cancel' | 'sweep';
+/**
+ * `hold`: held, then promoted; `promote`: the promotion of a held run by command; `retry`: of a run whose workers died again and again;
+ * `retry-copy`: of a run that the gate refused, from its copy on; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after
+ * a run that failed; `recover`: after one that gave up between tables and aliases; `release`: of an environment whose state database was lost.
+ */
+export type Flow =
+  | 'refresh'
+  | 'skip-copy'
+  | 'filtered-index'
+  | 'hold'
+  | 'promote'
+  | 'retry'
+  | 'retry-copy'
+  | 'window'
+  | 'cancel'
+  | 'sweep'
+  | 'recover'
+  | 'release';
+
+/** Flows whose command goes on with a run that is held, has failed or was refused. */
+export type LaterAttempt = 'promote' | 'retry' | 'retry-copy';
+
+export function isLaterAttempt(flow: Flow): flow is LaterAttempt {
+  return flow === 'promote' || flow === 'retry' || flow === 'retry-copy';
+}
 
 export interface Cell {
   readonly flow: Flow;
@@ -24,16 +47,20 @@ const phase = (name: string, ...inner: string[]): string[] => [
   `${name}.recorded`,
 ];
 
+const takeover = ['takeover.catalog', 'takeover.sessions', 'takeover.held'];
+const verifying = [
+  ...phase('reconcile', 'rows', 'documents', 'deleted', 'marks'),
+  ...phase('verify', 'begun', 'checked'),
+];
+const deciding = [...phase('window'), ...phase('before-hooks', 'next', 'called')];
 const filling = [
   ...phase(
     'filtered-index',
     ...['index.deleted', 'matched', 'started', 'copied', 'range', 'filled', 'closed'],
   ),
   ...phase('serving', 'vacuumed', 'settings', 'main'),
-  ...phase('reconcile', 'rows', 'documents', 'deleted', 'marks'),
-  ...phase('verify', 'begun', 'checked'),
-  ...phase('window'),
-  ...phase('before-hooks', 'next', 'called'),
+  ...verifying,
+  ...deciding,
 ];
 const reconciling = ['promote.rows', 'promote.documents', 'promote.deleted', 'promote.marks'];
 const ending = [
@@ -45,7 +72,8 @@ const ending = [
   ...['end.before', 'end.undone', 'end.released', 'end.after'],
 ];
 const beginning = [
-  ...['enqueue.beforeCommit', 'enqueue.afterCommit', 'orchestrator.locked'],
+  ...['enqueue.written', 'enqueue.beforeCommit', 'enqueue.afterCommit'],
+  ...['orchestrator.alone', 'orchestrator.ended', 'orchestrator.locked'],
   ...phase('wait', 'waiting', 'leased', 'held'),
 ];
 const reindexing = phase(
@@ -54,31 +82,38 @@ const reindexing = phase(
   ...['slice', 'indexed', 'closed'],
 );
 
+const preflight = phase('preflight', 'looked', 'tables', 'indexes', 'applied');
+const copying = [
+  ...phase('copy', 'beforeCreate', 'middle', 'filled', 'beforeCommit', 'afterCommit'),
+  ...phase('keys', ...takeover, 'index', 'key', 'all'),
+  ...phase('create-indexes', 'main', 'filtered'),
+];
+const constraining = phase(
+  'constraints',
+  ...['index', 'indexes', 'checks', 'foreignKey', 'foreignKeys', 'statement'],
+);
+const promoting = [
+  ...['promote.before', 'promote.begun', 'swap.before', 'swap.locked', 'swap.beforeCommit'],
+  ...['swap.afterCommit', 'promote.tablesSwapped', 'promote.aliasesMoved', 'promote.parts'],
+  'promote.generation',
+  ...[...reconciling, 'promote.reconciled', 'promote.validated', 'promote.after', 'promote.recorded'],
+];
+
 /** The points of a flow in the order in which a run passes them; `reindex` and `constraints` go on beside each other. */
 const orders: Readonly<Record<Flow, readonly string[]>> = {
   refresh: [
     ...beginning,
-    ...phase('preflight', 'looked', 'tables', 'indexes', 'applied'),
+    ...preflight,
     ...phase('count-before', 'counted'),
-    ...phase('copy', 'beforeCreate', 'middle', 'filled', 'beforeCommit', 'afterCommit'),
-    ...phase('keys', 'takeover.sessions', 'index', 'key', 'all'),
-    ...phase('create-indexes', 'main', 'filtered'),
+    ...copying,
     ...reindexing,
-    ...phase('constraints', ...['index', 'indexes', 'checks', 'foreignKey', 'foreignKeys', 'statement']),
+    ...constraining,
     ...filling,
-    ...['promote.before', 'promote.begun', 'swap.before', 'swap.locked', 'swap.beforeCommit'],
-    ...[
-      'swap.afterCommit',
-      'promote.tablesSwapped',
-      'promote.aliasesMoved',
-      'promote.parts',
-      'promote.generation',
-    ],
-    ...[...reconciling, 'promote.reconciled', 'promote.validated', 'promote.after', 'promote.recorded'],
+    ...promoting,
     ...ending,
   ],
   'skip-copy': [
-    ...phase('preflight', 'looked', 'tables', 'indexes', 'applied'),
+    ...preflight,
     ...phase('copy', 'applied'),
     ...phase('keys'),
     ...phase('create-indexes', 'main', 'filtered'),
@@ -106,8 +141,35 @@ const orders: Readonly<Record<Flow, readonly string[]>> = {
     ...ending,
   ],
   hold: [...phase('show-candidate', 'added'), 'hold.before', 'hold.released', 'hold.after'],
+  // Phases that the attempt before had done are not run again.
+  promote: [
+    ...beginning,
+    ...preflight,
+    ...verifying,
+    ...takeover,
+    ...phase('show-candidate', 'added'),
+    ...deciding,
+    ...promoting,
+    ...ending,
+  ],
+  retry: [...beginning, ...preflight, ...reindexing, ...takeover, ...filling, ...promoting, ...ending],
+  'retry-copy': [
+    ...beginning,
+    ...preflight,
+    ...copying,
+    ...reindexing,
+    ...constraining,
+    ...filling,
+    ...promoting,
+    ...ending,
+  ],
   window: ['window.waiting'],
   cancel: ['undo.tables', 'undo.index', 'undo.indexes', 'undo.forgotten', 'end.undone', 'end.released'],
+  recover: [
+    ...['recover.candidate', 'promote.aliasesMoved', 'promote.parts', 'promote.generation'],
+    ...['promote.reconciled', 'promote.validated', 'recover.finished'],
+  ],
+  release: ['release.adopted', 'release.recorded', 'release.released'],
   sweep: ['preflight.tables', 'preflight.index', 'preflight.indexes', 'preflight.applied'],
 };
 
@@ -130,12 +192,23 @@ const passages: Readonly<Partial<Record<FailpointName, number>>> = {
   'undo.index': 2,
 };
 
+/** The main index that the attempt before had filled is made anew, and the filtered one. */
+const passagesOfRetryCopy: typeof passages = { ...passages, 'index.deleted': 2 };
+
 /** The first point from which on readers see what the run made. */
 const firstAfterPromotion = (flow: Flow): string =>
-  flow === 'refresh' ? 'swap.afterCommit' : 'promote.aliasesMoved';
+  flow === 'refresh' || isLaterAttempt(flow) ? 'swap.afterCommit' : 'promote.aliasesMoved';
 
-function precedingOf(name: string): FailpointName | null {
-  if (name === 'takeover.sessions') return 'keys.before';
+/** A phase that every run of the flow does while it has the API database: who dies there is taken over from. */
+const takenOverAt: Readonly<Partial<Record<Flow, FailpointName>>> = {
+  promote: 'reconcile.before',
+  retry: 'reindex.before',
+};
+
+function precedingOf(flow: Flow, name: string): FailpointName | null {
+  if (takeover.includes(name)) return takenOverAt[flow] ?? 'keys.before';
+  // One that died has left its row, and what it had open.
+  if (name === 'orchestrator.alone' || name === 'orchestrator.ended') return 'wait.before';
   const [phaseName, point = ''] = name.split('.');
   if (!['rows', 'documents', 'deleted', 'marks'].includes(point)) return null;
   if (phaseName === 'reconcile') return 'reconcile.before';
@@ -145,14 +218,14 @@ function precedingOf(name: string): FailpointName | null {
 /** Every cell of the matrix, by flow, in the order of a run. */
 export const cells: readonly Cell[] = (Object.keys(orders) as Flow[]).flatMap((flow) => {
   const order = orders[flow];
-  const promotedFrom = order.indexOf(firstAfterPromotion(flow));
+  const promotedFrom = flow === 'recover' ? 0 : order.indexOf(firstAfterPromotion(flow));
   return order.map((name, place): Cell => {
     const failpoint = name as FailpointName;
     return {
       flow,
       failpoint,
-      passages: passages[failpoint] ?? 1,
-      after: precedingOf(name),
+      passages: (flow === 'retry-copy' ? passagesOfRetryCopy : passages)[failpoint] ?? 1,
+      after: precedingOf(flow, name),
       isBeforePromotion: promotedFrom === -1 || place < promotedFrom,
     };
   });

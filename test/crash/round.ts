@@ -3,19 +3,21 @@ import type { CommandOutcome } from '../setup/localEnvironment.js';
 import { Changes } from './changes.js';
 import { checkEnd } from './checkEnd.js';
 import type { Lane } from './lane.js';
-import { numberOf, type Cell, type Flow } from './matrix.js';
+import { isLaterAttempt, numberOf, type Flow } from './matrix.js';
 import type { Media } from './model/media.js';
+import {
+  cancelledAt,
+  givenUpAt,
+  commandOf,
+  isUncommitted,
+  killsOf,
+  mediaOf,
+  recoveryOf,
+  type Recovery,
+  type RoundPlan,
+} from './plan.js';
 import { commandLimitMs, Processes, type Kill, type RoundProcess } from './processes.js';
 import { differencesOfViews, listRuns, readBaseline, readView, type Baseline, type View } from './view.js';
-
-export type Recovery = 'restart' | 'standby';
-
-/** One run that dies at one or several points in turn, is recovered, and is judged. */
-export interface RoundPlan {
-  readonly seed: number;
-  /** Of one flow, in the order of a run. */
-  readonly cells: readonly [Cell, ...Cell[]];
-}
 
 export interface RoundOutcome {
   /** What is not as the specification says; empty = all is. */
@@ -40,23 +42,6 @@ export async function runRound(lane: Lane, plan: RoundPlan): Promise<RoundOutcom
   return { problems, media, recovery, ms: Math.round(performance.now() - startedAt) };
 }
 
-/** A cancelled run has got so far: everything that it makes is there. */
-const cancelledAt: Kill = { failpoint: 'verify.before', passage: 1, isBeforePromotion: true };
-
-function killsOf(cell: Cell, seed: number): Kill[] {
-  const { failpoint, passages, isBeforePromotion, after } = cell;
-  const passage = 1 + (((numberOf(cell) >>> 4) + seed) % passages);
-  const kill = { failpoint, passage, isBeforePromotion };
-  return after === null ? [kill] : [{ failpoint: after, passage: 1, isBeforePromotion: true }, kill];
-}
-
-function commandOf(flow: Flow, media: Media): string[] {
-  if (flow === 'filtered-index') return ['filtered-index', 'local', media];
-  const refresh = ['refresh', 'local', media];
-  if (flow === 'skip-copy') return [...refresh, '--skip-copy-data'];
-  return flow === 'hold' ? [...refresh, '--hold'] : refresh;
-}
-
 class Round {
   readonly problems: string[] = [];
   readonly media: Media;
@@ -76,14 +61,9 @@ class Round {
   ) {
     const number = numberOf(cells[0]);
     this.flow = cells[0].flow;
-    this.media = ((number >>> 8) + (seed >>> 1)) % 2 === 0 ? 'image' : 'audio';
-    const isAlone = this.flow === 'cancel' || this.flow === 'window';
-    this.recovery = isAlone || ((number >>> 16) + seed) % 2 === 0 ? 'restart' : 'standby';
-    const kills = cells.flatMap((cell) => killsOf(cell, seed));
-    // Cells of a chain that need the same first death share it.
-    this.kills = kills.filter(
-      (kill, place) => kills.findIndex(({ failpoint }) => failpoint === kill.failpoint) === place,
-    );
+    this.media = mediaOf(number, seed);
+    this.recovery = recoveryOf(this.flow, number, seed);
+    this.kills = killsOf(cells, seed);
     this.changes = new Changes(lane, this.media, this.flow, seed, number);
   }
 
@@ -91,15 +71,12 @@ class Round {
     const terms = await this.changes.make();
     const baseline = await readBaseline(this.lane, this.media);
     this.seen = baseline.view;
-    if (this.flow === 'window') await this.lane.setWindow('closed');
-    if (this.flow === 'sweep') await this.failRun();
-    if (this.flow === 'cancel') await this.die(commandOf(this.flow, this.media), cancelledAt);
-    const args =
-      this.flow === 'cancel' ? ['cancel', await this.newRun(baseline)] : commandOf(this.flow, this.media);
+    const args = await this.begin(baseline);
     for (const kill of this.kills.slice(0, -1)) await this.die(args, kill);
     await this.dieLast(args, this.kills.at(-1) as Kill);
     if (this.flow === 'window') await this.lane.setWindow('open');
     if (!this.isFinished) await this.recover(args, baseline);
+    if (this.flow === 'release') await this.succeed(commandOf(this.flow, this.media));
     if (this.flow === 'hold') await this.succeed(['promote', await this.newRun(baseline)]);
     this.problems.push(
       ...(await checkEnd(this.lane, {
@@ -113,13 +90,51 @@ class Round {
     );
   }
 
+  /** What precedes the command that is to die. @returns that command. */
+  private async begin(baseline: Baseline): Promise<string[]> {
+    const { flow, media } = this;
+    const command = commandOf(flow, media);
+    if (flow === 'window') await this.lane.setWindow('closed');
+    if (flow === 'sweep') await this.failRun();
+    if (flow === 'cancel') {
+      await this.die(command, cancelledAt);
+      return ['cancel', await this.newRun(baseline)];
+    }
+    if (flow === 'recover') {
+      await this.die(command, givenUpAt);
+      await this.lane.giveUp(await this.newRun(baseline));
+    }
+    if (flow === 'release') {
+      await this.die(command, cancelledAt);
+      await this.lane.loseState();
+      return ['release', 'local', '--yes'];
+    }
+    if (!isLaterAttempt(flow)) return command;
+    if (flow === 'promote') await this.succeed(command);
+    if (flow === 'retry') await this.failRun();
+    if (flow === 'retry-copy') await this.refuseRun();
+    // Hours may be between the two.
+    await this.changes.write(true);
+    this.seen = await readView(this.lane, media);
+    const run = await this.newRun(baseline);
+    if (flow === 'promote') return ['promote', run];
+    return flow === 'retry' ? ['retry', run] : ['retry', run, '--from-step', 'copy'];
+  }
+
   /** Runs beside those of the template, by state. */
   private runsAtEnd(): Readonly<Record<string, number>> {
     if (this.flow === 'cancel') return { cancelled: 1 };
+    // A run of a state that is lost counts as over.
+    if (this.flow === 'release') return { cancelled: 1, succeeded: 1 };
+    if (this.flow === 'recover') return { failed: 1, succeeded: 1 };
     // The run was over: the same command began another one.
-    const isBegunAgain = this.kills.at(-1)?.failpoint === 'end.after' && this.recovery === 'restart';
+    const isBegunAgain = this.isOverAfterDeath && this.recovery === 'restart' && !isLaterAttempt(this.flow);
     const succeeded = isBegunAgain ? 2 : 1;
     return this.flow === 'sweep' ? { succeeded, failed: 1 } : { succeeded };
+  }
+
+  private get isOverAfterDeath(): boolean {
+    return this.kills.at(-1)?.failpoint === 'end.after';
   }
 
   private async newRun({ runs }: Baseline): Promise<string> {
@@ -137,9 +152,19 @@ class Round {
     if (status !== 1) this.problems.push(`the run that was to fail ended with ${status}`);
   }
 
+  /** A run that the gate refuses; afterwards the limit is what it was, and the catalog is corrected. */
+  private async refuseRun(): Promise<void> {
+    await this.lane.setStrictGate();
+    const { status, stderr } = await this.processes.start(commandOf('refresh', this.media)).outcome();
+    if (status !== 2) this.problems.push(`the run that was to be refused ended with ${status}: ${stderr}`);
+    await this.lane.setWindow('open');
+    await this.changes.correct();
+  }
+
   private async dieLast(args: readonly string[], kill: Kill): Promise<void> {
     if (kill.failpoint.startsWith('worker.')) return this.loseWorker(args, kill);
-    if (this.recovery === 'restart' || kill.failpoint === 'orchestrator.locked') return this.die(args, kill);
+    if (this.recovery !== 'standby' || kill.failpoint.startsWith('orchestrator.'))
+      return this.die(args, kill);
     if (kill.failpoint.startsWith('enqueue.')) return this.enqueueBesideOrchestrator(args, kill);
     return this.kills.length === 1 ? this.handOver(args, kill) : this.resumeWithUp(kill);
   }
@@ -147,11 +172,17 @@ class Round {
   /** The command, which is the orchestrator itself, dies; nobody takes over yet. */
   private async die(args: readonly string[], kill: Kill): Promise<void> {
     const { env, hasStruck } = this.processes.arm(kill);
-    const victim = this.processes.start(args, env);
+    const victim = this.processes.start(await this.commandNow(args), env);
     await this.expectDeath(victim, kill, hasStruck);
     if (kill.isBeforePromotion) await this.expectUnchanged(kill);
     await this.write(kill);
     if (kill.isBeforePromotion) this.seen = await readView(this.lane, this.media);
+  }
+
+  /** A later attempt that is under way is gone on with by the command of its definition. */
+  private async commandNow(args: readonly string[]): Promise<readonly string[]> {
+    if (!isLaterAttempt(this.flow) || (await this.listUnfinished()).length === 0) return args;
+    return commandOf('refresh', this.media);
   }
 
   /** Only a worker dies: the run goes on by itself. */
@@ -189,14 +220,19 @@ class Round {
 
   /** The command dies while it adds a run to an orchestrator that is up. */
   private async enqueueBesideOrchestrator(args: readonly string[], kill: Kill): Promise<void> {
-    const orchestrator = this.processes.start(['up']);
-    await orchestrator.says('up:');
+    const orchestrator = await this.startOrchestrator();
     const { env, hasStruck } = this.processes.arm(kill);
     await this.expectDeath(this.processes.start(args, env), kill, hasStruck);
     await this.write(kill);
-    if (kill.failpoint === 'enqueue.beforeCommit') await this.succeed(args);
+    if (isUncommitted(kill)) await this.succeed(args);
     await this.waitForRuns(orchestrator);
     this.isFinished = true;
+  }
+
+  private async startOrchestrator(): Promise<RoundProcess> {
+    const orchestrator = this.processes.start(['up']);
+    await orchestrator.says('up:');
+    return orchestrator;
   }
 
   private async waitForRuns(orchestrator: RoundProcess): Promise<void> {
@@ -218,13 +254,39 @@ class Round {
   /** The same command again; a run that is held already waits for its promotion instead. */
   private async recover(args: readonly string[], baseline: Baseline): Promise<void> {
     if (this.flow === 'hold' && this.kills.at(-1)?.failpoint === 'hold.after') return;
+    if (isLaterAttempt(this.flow)) return this.recoverAttempt(args);
     const outcome = await this.succeed(args);
     const isGoneOnWith =
-      this.flow !== 'cancel' && (await listRuns(this.lane)).length === baseline.runs.length + 1;
-    const isNew = ['enqueue.beforeCommit', 'end.after'].includes(this.kills.at(-1)?.failpoint ?? '');
+      !['cancel', 'release'].includes(this.flow) &&
+      (await listRuns(this.lane)).length === baseline.runs.length + 1;
+    const isNew = this.isOverAfterDeath || isUncommitted(this.kills.at(-1));
     if (isGoneOnWith && !isNew && this.flow !== 'sweep' && !outcome.stderr.includes('resuming')) {
       this.problems.push(`the run was not resumed: ${outcome.stderr}`);
     }
+  }
+
+  /** The command again: it begins its attempt if there is none yet, else it changes nothing and names the command that goes on. Or `freshet up`. */
+  private async recoverAttempt(args: readonly string[]): Promise<void> {
+    const isUnbegun = isUncommitted(this.kills.at(-1));
+    if (this.recovery !== 'up') {
+      if (isUnbegun) return void (await this.succeed(args));
+      const again = this.processes.start(args);
+      const { status, stderr } = await again.outcome();
+      if (status !== 2) this.problems.push(`${again.called} ended with ${status} instead of 2: ${stderr}`);
+      if (!this.isOverAfterDeath) return this.goOnAsTold(stderr);
+    } else if (isUnbegun) {
+      const orchestrator = await this.startOrchestrator();
+      await this.succeed(args);
+      return orchestrator.stop();
+    }
+    await this.waitForRuns(await this.startOrchestrator());
+  }
+
+  private async goOnAsTold(said: string): Promise<void> {
+    const told = /goes on with: freshet ([^\n]+?)\.? \(/.exec(said)?.[1];
+    if (told === undefined) this.problems.push(`no command was named that goes on with the run: ${said}`);
+    const { stderr } = await this.succeed(told?.split(' ') ?? commandOf('refresh', this.media));
+    if (!stderr.includes('resuming')) this.problems.push(`the run was not resumed: ${stderr}`);
   }
 
   private async succeed(
@@ -271,12 +333,6 @@ class Round {
 
   /** API writers go on while nobody, or another process, executes the run. */
   private async write({ isBeforePromotion }: Kill): Promise<void> {
-    const { writers } = this.changes;
-    await writers.deleteRecords(2);
-    await writers.markRecords(2);
-    await writers.unmarkRecords(1);
-    await writers.listRecords(2);
-    const isQuiet = isBeforePromotion && this.recovery === 'restart';
-    if (isQuiet && this.flow !== 'filtered-index' && this.flow !== 'cancel') await writers.deleteLater(1);
+    await this.changes.write(isBeforePromotion && this.recovery !== 'standby');
   }
 }

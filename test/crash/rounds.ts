@@ -1,11 +1,13 @@
 import type { TestParts } from '../setup/parts.js';
 import { Lane } from './lane.js';
-import { cells, type Cell, type Flow } from './matrix.js';
-import { runRound, type RoundOutcome, type RoundPlan } from './round.js';
+import type { FailpointName } from '../../src/failpoints.js';
+import { cells, isLaterAttempt, type Cell, type Flow, type LaterAttempt } from './matrix.js';
+import type { RoundPlan } from './plan.js';
+import { runRound, type RoundOutcome } from './round.js';
 
 /** Where a mistake between two effects costs most: each of these points has a run of its own, also in the short form. */
 const single =
-  /^(enqueue|orchestrator|takeover|worker|swap)\.|^(copy\.(beforeCommit|afterCommit)|preflight\.index|window\.waiting)$|^promote\.(tablesSwapped|aliasesMoved|parts|generation)$|^end\.(released|after)$/;
+  /^(worker|swap|recover)\.|^(enqueue\.afterCommit|orchestrator\.locked|copy\.(beforeCommit|afterCommit)|preflight\.index|window\.waiting)$|^promote\.(tablesSwapped|aliasesMoved|parts|generation)$|^end\.(released|after)$/;
 
 /** Points that the filtered-index flow has beside those of a refresh, or passes with something else behind it. */
 const ownOfFilteredIndex =
@@ -14,15 +16,62 @@ const ownOfFilteredIndex =
 /** Deaths of one run at most. */
 const chainMax = 6;
 
+/**
+ * What the short form takes of later attempts: where a second attempt is unlike a first one (it is added to a run that there is, goes on with what
+ * another one made, and must be promoted once in all). The rest of their phases is that of a refresh.
+ */
+const laterAttempts: readonly (readonly [LaterAttempt, ...FailpointName[]])[] = [
+  [
+    'promote',
+    'enqueue.written',
+    'enqueue.beforeCommit',
+    'enqueue.afterCommit',
+    'wait.held',
+    'preflight.applied',
+  ],
+  ['promote', 'reconcile.deleted', 'verify.checked', 'show-candidate.added', 'before-hooks.called'],
+  ['promote', 'swap.afterCommit'],
+  ['promote', 'promote.aliasesMoved'],
+  ['promote', 'promote.generation', 'clean-up.indexes', 'end.released'],
+  ['promote', 'end.after'],
+  [
+    'retry',
+    'enqueue.afterCommit',
+    'wait.leased',
+    'reindex.planned',
+    'reindex.claimed',
+    'filtered-index.range',
+  ],
+  [
+    'retry-copy',
+    'enqueue.beforeCommit',
+    'copy.beforeCommit',
+    'copy.afterCommit',
+    'keys.key',
+    'index.deleted',
+  ],
+];
+
 export const wholeMatrix: readonly RoundPlan['cells'][] = cells.map((cell) => [cell] as const);
 
-/**
- * The short form: every failpoint once, a refresh for most, the others in their own flows. Neighbours of one phase share a run, which dies at each
- * of them in turn.
- */
+/** The short form: every failpoint once, a refresh for most, the others in their own flows; and some of the later attempts. */
 export function shortMatrix(): RoundPlan['cells'][] {
+  const chosen = laterAttempts.map(([flow, ...names]) => chainOf(flow, names));
+  return [...chained(cells.filter(isInShortForm)), ...chosen];
+}
+
+function chainOf(flow: Flow, names: readonly FailpointName[]): RoundPlan['cells'] {
+  const found = names.map((name) => cells.find((cell) => cell.flow === flow && cell.failpoint === name));
+  const [first, ...others] = found.filter((cell) => cell !== undefined);
+  if (first === undefined || others.length + 1 < names.length)
+    throw new Error(`${flow} does not come by all of ${names.join(', ')}`);
+  return [first, ...others];
+}
+
+/** Neighbours of one phase share a run, which dies at each of them in turn. */
+export function chained(selected: readonly Cell[]): RoundPlan['cells'][] {
   const chains: [Cell, ...Cell[]][] = [];
-  for (const cell of cells.filter(isInShortForm)) {
+  for (const cell of selected) {
     const last = chains.at(-1);
     if (last !== undefined && last.length < chainMax && isNeighbour(last[0], cell)) last.push(cell);
     else chains.push([cell]);
@@ -33,6 +82,7 @@ export function shortMatrix(): RoundPlan['cells'][] {
 function isInShortForm({ flow, failpoint }: Cell): boolean {
   if (flow === 'refresh') return true;
   if (flow === 'filtered-index') return ownOfFilteredIndex.test(failpoint);
+  if (isLaterAttempt(flow)) return false;
   return !cells.some((other) => other.flow === 'refresh' && other.failpoint === failpoint);
 }
 

@@ -34,6 +34,30 @@ const points = [
   ...['clean-up', 'count-after'].map((phase) => `${phase}.before`),
 ];
 
+const hook = [{ command: ['true'] }];
+const minuteMs = 60_000;
+
+/** It opens when a run has come to wait for it: windows know minutes. */
+function soon(): object {
+  const opensAt = new Date(Math.ceil((Date.now() + 40_000) / minuteMs) * minuteMs);
+  const closesAt = new Date(opensAt.getTime() + 60 * minuteMs);
+  const [from, to] = [opensAt, closesAt].map((time) => time.toISOString().slice(11, 16));
+  return { windows: [{ from, to }] };
+}
+
+/** Where a verified candidate is held, waits, or where others are asked and told; and what is configured and asked for to come there. */
+const decisions: readonly {
+  readonly point: string;
+  readonly holds?: boolean;
+  readonly promotion?: () => object;
+}[] = [
+  { point: 'show-candidate.before', holds: true },
+  { point: 'hold.before', holds: true },
+  { point: 'window.waiting', promotion: soon },
+  { point: 'before-hooks.called', promotion: () => ({ before: hook }) },
+  { point: 'after-hooks.called', promotion: () => ({ after: hook }) },
+];
+
 describe('a server that is away for a moment while a refresh goes on', () => {
   let servers: OwnServers;
   let local: LocalEnvironment;
@@ -58,6 +82,9 @@ describe('a server that is away for a moment while a refresh goes on', () => {
   afterEach(async () => {
     await local.endCommands();
     for (const server of serverNames) await servers[server].start();
+    await local.writeConfig({});
+    const run = await newestRun();
+    if (run?.state === 'held') await local.run(['cancel', run.id]);
   });
   afterAll(async () => {
     await local.drop();
@@ -77,12 +104,15 @@ describe('a server that is away for a moment while a refresh goes on', () => {
   };
 
   /** The last attempt of the newest run. */
-  const stateOfRun = async (): Promise<string | undefined> => {
+  const newestRun = async (): Promise<{ id: string; state: string } | undefined> => {
     const { rows } = await local.withState((session) =>
-      session.query<{ state: string }>('select state from freshet.runs order by created_at desc limit 1'),
+      session.query<{ id: string; state: string }>(
+        'select id, state from freshet.runs order by created_at desc limit 1',
+      ),
     );
-    return rows[0]?.state;
+    return rows[0];
   };
+  const stateOfRun = async (): Promise<string | undefined> => (await newestRun())?.state;
 
   /** A process without its state database ends and says what goes on; the next one goes on with the run. */
   const expectLeft = ({ status, stderr }: CommandOutcome): void => {
@@ -141,9 +171,11 @@ describe('a server that is away for a moment while a refresh goes on', () => {
     await expectCatalogIsLive(local);
   });
 
-  const cases = points.flatMap((point) =>
-    serverNames.flatMap((server) => (['stopped', 'killed'] as const).map((how) => ({ server, how, point }))),
+  const everyEnd = serverNames.flatMap((server) =>
+    (['stopped', 'killed'] as const).map((how) => ({ server, how })),
   );
+  const cases = points.flatMap((point) => everyEnd.map((end) => ({ ...end, point })));
+  const decisionCases = decisions.flatMap((decision) => everyEnd.map((end) => ({ ...end, ...decision })));
 
   // Hours of failures are not looked for at every change: `npm run test:faults`.
   it.runIf(isLongForm).each(cases)('$server, $how at $point', async ({ server, how, point }) => {
@@ -160,4 +192,31 @@ describe('a server that is away for a moment while a refresh goes on', () => {
     }
     await expectCatalogIsLive(local);
   });
+
+  it.runIf(isLongForm).each(decisionCases)(
+    '$server, $how at $point',
+    async ({ server, how, point, holds = false, promotion = () => ({}) }) => {
+      await changeCatalog(local, (round += 1));
+      await local.writeConfig({ environments: { local: { promotion: promotion() } } });
+      const args = holds ? [...refreshImage, '--hold'] : refreshImage;
+      const command = await HeldCommand.start(local, args, [point]);
+      await comesBack(server, how, command, point);
+      const outcome = await command.ended;
+      if (server === 'state') {
+        expectLeft(outcome);
+        const next = await local.run(refreshImage);
+        expect(next.stderr).toContain('resuming');
+        expect(next.status).toBe(0);
+      } else expect(outcome.status, outcome.stderr).toBe(0);
+      // A cluster that has come back finds its shards after its aliases.
+      await local.search('_cluster/health?wait_for_status=yellow&timeout=60s');
+      if (holds) {
+        expect(await stateOfRun()).toBe('held');
+        await expectOneGeneration(local);
+        const promoted = await local.run(['promote', (await newestRun())?.id ?? '']);
+        expect(promoted.status, promoted.stderr).toBe(0);
+      }
+      await expectCatalogIsLive(local);
+    },
+  );
 });

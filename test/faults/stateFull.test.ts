@@ -52,4 +52,29 @@ describe('a state database without room', () => {
       await expectCatalogIsLive(local);
     },
   );
+
+  it('a process that finds no room, and is killed before it has given up its role, leaves the run to the next one', async () => {
+    await changeCatalog(local, (round += 1));
+    const before = await readLiveRecords(local);
+    const command = await HeldCommand.start(
+      local,
+      ['refresh', 'local', 'image'],
+      ['promote.before', 'state.failed'],
+    );
+    await command.reach('promote.before');
+    await local.withState((session) => session.query(fill));
+    try {
+      await command.release('promote.before');
+      await command.reach('state.failed');
+      command.child.kill('SIGKILL');
+      expect((await command.ended).signal).toBe('SIGKILL');
+      expect(await readLiveRecords(local)).toEqual(before);
+    } finally {
+      await local.withState((session) => session.query(makeRoom));
+    }
+    const again = await local.run(['refresh', 'local', 'image']);
+    expect(again.stderr).toContain('resuming');
+    expect(again.status, again.stderr).toBe(0);
+    await expectCatalogIsLive(local);
+  });
 });

@@ -1,5 +1,6 @@
 import { FreshetError } from '../../errors.js';
 import { failpoint } from '../../failpoints.js';
+import { pausepoint } from '../../pausepoint.js';
 import { callHook, hooksOf } from '../hooks.js';
 import type { Step } from '../phase.js';
 
@@ -18,6 +19,7 @@ export const callBeforeHooks: Step<HooksCalled> = async (context, report) => {
     failpoint('before-hooks.next');
     const { isYes, told } = await callHook(context, 'before', place);
     failpoint('before-hooks.called');
+    await pausepoint('before-hooks.called');
     if (!isYes) {
       throw new FreshetError('HOOK_REFUSED', `Not promoted: ${told}`, { run: context.run.id });
     }
@@ -35,6 +37,7 @@ export const callAfterHooks: Step<HooksCalled> = async (context, report) => {
     failpoint('after-hooks.next');
     const { isYes, told } = await callHook(context, 'after', place);
     failpoint('after-hooks.called');
+    await pausepoint('after-hooks.called');
     if (isYes) await context.event('info', 'hook.done', told);
     else failures.push(told);
   }

@@ -1,6 +1,7 @@
 import { failpoint } from '../../failpoints.js';
 import { verificationValidMs, windowPollMs } from '../../limits.js';
 import { pause } from '../../pause.js';
+import { pausepoint } from '../../pausepoint.js';
 import { listPhases } from '../../state/phases.js';
 import type { RunContext } from '../context.js';
 import type { Report, Step } from '../phase.js';
@@ -50,6 +51,7 @@ async function waitUntilOpen(context: RunContext, report: Report): Promise<void>
       unit: `minutes until ${until}`,
     });
     failpoint('window.waiting');
+    await pausepoint('window.waiting');
     // Looked at again and again instead of one long sleep: clocks are set, machines sleep.
     await pause(windowPollMs, context.cancelled);
   }
