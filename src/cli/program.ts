@@ -19,6 +19,7 @@ import { resumeCommand } from './resume.js';
 import { retryCommand } from './retry.js';
 import { statusCommand } from './status.js';
 import { upCommand } from './up.js';
+import { verifyCommand } from './verify.js';
 import { watchCommand } from './watch.js';
 import { workerCommand } from './worker.js';
 
@@ -51,6 +52,7 @@ ${exitStatusHelp}`,
     statusCommand(),
     watchCommand(),
     diffTablesCommand(),
+    verifyCommand(),
     deployCheckCommand(),
     cleanCommand(),
     releaseCommand(),
