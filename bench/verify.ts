@@ -3,22 +3,33 @@
  * peak memory; then again with planted differences, all of which it must find. For each number of rows one JSON line; the last line has the slopes.
  *
  *   npm run bench:verify -- 100000 1000000
+ *
+ * With FRESHET_TEST_CATALOG_URL and its like (`test/setup/parts.ts`) on servers that are up, in databases of its own.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { startParts, type EmbeddedParts } from '../src/embedded/parts.js';
+import { startParts } from '../src/embedded/parts.js';
 import { withSession } from '../src/postgres/session.js';
 import { createApiTables, createCatalogTables, fillCatalog } from '../src/sample/index.js';
 import { plantDifferences } from '../test/integration/verify/plants.js';
+import { createDatabase } from '../test/setup/databases.js';
+import { readGivenParts } from '../test/setup/parts.js';
 import { listTold, type Verified } from '../test/integration/verify/told.js';
 
 const seed = 42;
 const planted = 300;
 const command = fileURLToPath(new URL('../bin/freshet.js', import.meta.url));
 const session = { applicationName: 'freshet bench', called: 'database' };
+
+interface Servers {
+  readonly catalogUrl: string;
+  readonly apiUrl: string;
+  readonly stateUrl: string;
+  readonly searchUrl: string | null;
+}
 
 interface Measured {
   readonly seconds: number;
@@ -35,7 +46,7 @@ async function readPeak(pid: number): Promise<number> {
   return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }
 
-async function run(parts: EmbeddedParts, args: readonly string[]): Promise<Measured> {
+async function run(parts: Servers, args: readonly string[]): Promise<Measured> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, [command, ...args, '--json'], {
     env: {
@@ -63,8 +74,30 @@ async function run(parts: EmbeddedParts, args: readonly string[]): Promise<Measu
   return { seconds, peakBytes, status, told: JSON.parse(output) as Verified, lines };
 }
 
+async function openServers(): Promise<Servers & { stop(): Promise<void> }> {
+  const given = readGivenParts();
+  if (given === null) return startParts({ folder: null, searchHeapMb: 1024 });
+  const { searchUrl } = given;
+  const [catalog, api, state] = [
+    await createDatabase(given.catalogUrl),
+    await createDatabase(given.apiUrl),
+    await createDatabase(given.apiUrl),
+  ];
+  return {
+    catalogUrl: catalog.url,
+    apiUrl: api.url,
+    stateUrl: state.url,
+    searchUrl,
+    stop: async () => {
+      const indexes = (await (await fetch(`${searchUrl}/image-*/_alias`)).json()) as object;
+      for (const name of Object.keys(indexes)) await fetch(`${searchUrl}/${name}`, { method: 'DELETE' });
+      await Promise.all([catalog, api, state].map((database) => database.drop()));
+    },
+  };
+}
+
 async function measure(rows: number): Promise<{ equal: Measured; different: Measured }> {
-  const parts = await startParts({ folder: null, searchHeapMb: 1024 });
+  const parts = await openServers();
   try {
     await withSession(parts.catalogUrl, session, createCatalogTables);
     await withSession(parts.apiUrl, session, createApiTables);
@@ -83,7 +116,7 @@ async function measure(rows: number): Promise<{ equal: Measured; different: Meas
   }
 }
 
-function plantIn({ catalogUrl, apiUrl, searchUrl }: EmbeddedParts, told: Verified): Promise<string[]> {
+function plantIn({ catalogUrl, apiUrl, searchUrl }: Servers, told: Verified): Promise<string[]> {
   return withSession(catalogUrl, session, (catalog) =>
     withSession(apiUrl, session, (api) =>
       plantDifferences(

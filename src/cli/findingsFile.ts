@@ -8,6 +8,8 @@ const bufferCharacters = 64 * 1024;
 /** All findings in a file, one line each: CSV where the name ends so, else one JSON object a line. */
 export class FindingsFile {
   #buffer = '';
+  /** Bytes of the file; after it was emptied, the handle's own place would leave a hole. */
+  #written = 0;
 
   private constructor(
     private readonly handle: FileHandle,
@@ -29,6 +31,7 @@ export class FindingsFile {
   async add(finding: Finding | null): Promise<void> {
     if (finding === null) {
       await this.handle.truncate(0);
+      this.#written = 0;
       this.#begin();
       return;
     }
@@ -49,10 +52,13 @@ export class FindingsFile {
   }
 
   async #flush(): Promise<void> {
-    const text = this.#buffer;
+    const bytes = Buffer.from(this.#buffer);
     this.#buffer = '';
-    // At the end, wherever a truncation has put that.
-    await this.handle.appendFile(text);
+    for (let at = 0; at < bytes.length;) {
+      const { bytesWritten } = await this.handle.write(bytes, at, bytes.length - at, this.#written);
+      at += bytesWritten;
+      this.#written += bytesWritten;
+    }
   }
 }
 

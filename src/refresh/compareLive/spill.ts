@@ -1,4 +1,5 @@
-import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FreshetError, messageOf } from '../../errors.js';
@@ -19,12 +20,9 @@ class NamelessFile {
   #written = 0;
 
   constructor() {
-    const folder = mkdtempSync(join(tmpdir(), 'freshet-verify-'));
-    try {
-      this.#descriptor = openSync(join(folder, 'rows'), 'wx+', 0o600);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const path = join(tmpdir(), `freshet-verify-${randomUUID()}`);
+    this.#descriptor = openSync(path, 'wx+', 0o600);
+    unlinkSync(path);
   }
 
   get bytes(): number {
@@ -84,21 +82,15 @@ class NamelessFile {
 
 /** The rows of one side, sorted into files. Close it. */
 export class SortedRows {
-  readonly #files: NamelessFile[] = [];
+  /** Made when there is something to write. */
+  readonly #files: (NamelessFile | undefined)[] = [];
   #rows = 0;
 
   /** @param depth of how many levels of files this is the next. */
   constructor(
     private readonly definition: string,
     private readonly depth = 0,
-  ) {
-    try {
-      for (let i = 0; i < verifyPartitions; i += 1) this.#files.push(new NamelessFile());
-    } catch (error) {
-      this.close();
-      throw this.#explain(error);
-    }
-  }
+  ) {}
 
   get rows(): number {
     return this.#rows;
@@ -107,9 +99,10 @@ export class SortedRows {
   /** Takes an encoded record. Throws COMPARISON_NO_SPACE. */
   add(record: Buffer): void {
     this.#rows += 1;
-    const place = Math.floor(hashBytes(decodeRecord(record, 0).key) / verifyPartitions ** this.depth);
+    const hash = hashBytes(decodeRecord(record, 0).key);
+    const place = Math.floor(hash / verifyPartitions ** this.depth) % verifyPartitions;
     try {
-      this.#files[place % verifyPartitions]?.append(record);
+      (this.#files[place] ??= new NamelessFile()).append(record);
     } catch (error) {
       throw this.#explain(error);
     }
@@ -140,7 +133,7 @@ export class SortedRows {
   }
 
   close(): void {
-    for (const file of this.#files.splice(0)) file.close();
+    for (const file of this.#files.splice(0)) file?.close();
   }
 
   #explain(error: unknown): unknown {
