@@ -25,7 +25,6 @@ import { isSameTarget, readTarget, type LiveTarget } from './target.js';
 import { compareRows } from './tableRows.js';
 
 export type { CompareProgress } from './attempt.js';
-export type { Finding, FindingGroup } from './findings.js';
 
 /** What of a table was compared. */
 export interface TableReport {
