@@ -447,6 +447,21 @@ export const errorKinds = {
     remedy:
       "Nothing of this file was loaded. Correct the file: a header line, then the columns in the order of the catalog's table; an empty field is null.",
   },
+  // --- comparison of what is live
+  NOTHING_LIVE: {
+    policy: 'stop',
+    remedy: 'There is nothing to compare yet: `freshet refresh {definition}`. Nothing was changed.',
+  },
+  PROMOTED_MEANWHILE: {
+    policy: 'stop',
+    remedy:
+      'Compare again when no promotion is due: `freshet deploy-check {environment}`, then `freshet verify {definition}`. Nothing was changed.',
+  },
+  COMPARISON_NO_SPACE: {
+    policy: 'stop',
+    remedy:
+      'Make room there, or name a folder with more of it in TMPDIR (about 300 bytes a row), then compare again: `freshet verify {definition}`. Nothing was changed, and nothing is left in the folder.',
+  },
   // --- unexpected
   INTERNAL: {
     policy: 'stop',
@@ -470,6 +485,7 @@ export const exitStatus = {
   failed: 1,
   refused: 2,
   cannotTell: 3,
+  differs: 4,
   usage: 64,
   interrupted: 130,
 } as const;

@@ -504,3 +504,42 @@ export const frozenMs = 3_000;
 
 /** Records whose presence in the catalog is asked for at once, when a promotion is planned: a request of some hundred kilobytes. */
 export const orphanLookRows = 5_000;
+
+/** Rows of the live table that `freshet verify` reads in one transaction: some ten milliseconds, so that a swap that waits for the table is not kept waiting. */
+export const verifyPageRows = partSize(2_000);
+
+/** One page's read. It is over in milliseconds; one that takes longer waits for a lock, or the table lacks an index on its ids. */
+export const verifyPageTimeoutMs = 60_000;
+
+/** The scan of the catalog: hours at 900 million rows, as the copy's own. What takes longer holds back the catalog's vacuum for nothing. */
+export const verifyScanTimeoutMs = 24 * 3_600_000;
+
+/** A catalog session that nobody reads from any more (a machine that is lost) lets go of its snapshot after this time. */
+export const verifyIdleTimeoutMs = 10 * 60_000;
+
+/** Files that rows are sorted into by their key, on each side; one more level of them where one is too large for memory. */
+export const verifyPartitions = 64;
+
+/** As much of one such file as is compared in memory. */
+export const verifyPartitionBytesMax = 8 * 1024 * 1024;
+
+/** What is written to such a file at once; there are twice `verifyPartitions` of these buffers. */
+export const verifyBufferBytes = 32 * 1024;
+
+/** Rows whose values the API database reads as the types of its columns, in one statement. */
+export const verifyValuesMax = 1_000;
+
+/** How far the clocks of those who write to the catalog may be ahead of its own: later times of change are no times of change. */
+export const verifyClockSkewMinutes = 60;
+
+/** Promotions during a comparison after which it gives up: each makes it begin anew, and one a day is much. */
+export const verifyAttemptsMax = 3;
+
+/** Keys of each kind that `freshet verify` prints unless it is told otherwise. */
+export const verifyShownDefault = 10;
+
+/** Keys of each kind that are kept in memory to be printed; all of them go to a file. */
+export const verifyShownMax = 10_000;
+
+/** Documents of one page of an index: some megabytes of answer. */
+export const documentPageHits = 5_000;

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { recordLimitMax, runsListedMax, sampleRecordsMax } from '../limits.js';
+import { recordLimitMax, runsListedMax, sampleRecordsMax, verifyShownMax } from '../limits.js';
 
 /** Options that several commands have, and how their values are read. */
 
@@ -42,4 +42,8 @@ export function parseRecords(text: string): number {
 
 export function parseRuns(text: string): number {
   return parseWhole(text, 1, runsListedMax, 'runs');
+}
+
+export function parseShown(text: string): number {
+  return parseWhole(text, 0, verifyShownMax, 'keys');
 }

@@ -16,6 +16,7 @@ const commands: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['watch', async () => (await import('./watch.js')).watchCommand()],
   ['plan', async () => (await import('./plan.js')).planCommand()],
   ['diff-tables', async () => (await import('./diffTables.js')).diffTablesCommand()],
+  ['verify', async () => (await import('./verify.js')).verifyCommand()],
   ['deploy-check', async () => (await import('./deployCheck.js')).deployCheckCommand()],
   ['clean', async () => (await import('./clean.js')).cleanCommand()],
   ['release', async () => (await import('./release.js')).releaseCommand()],

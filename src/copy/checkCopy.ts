@@ -15,7 +15,7 @@ export async function checkCopy(
   options: CopyOptions,
 ): Promise<void> {
   await assertDifferentDatabases(catalog, api);
-  const [main] = await planTables({ catalog, keys: api, target: api }, options);
+  const [main] = await planTables({ catalog, target: api }, options);
   if (main === undefined || options.allowEmpty) return;
   const { name, called } = main.scan.upstream;
   const found = await explained('catalog', catalog.query(`select from ${quoteQualified(name)} limit 1`));

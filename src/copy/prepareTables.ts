@@ -36,7 +36,10 @@ export interface JoinedTable extends KeyedTable {
 }
 
 /** Plans all tables before anything is read: what is missing on a side ends the copy here. Throws TABLE_MISSING, COLUMN_MISSING. */
-export async function planTables(sessions: CopySessions, options: CopyOptions): Promise<PlannedTable[]> {
+export async function planTables(
+  sessions: Pick<CopySessions, 'catalog' | 'target'>,
+  options: Pick<CopyOptions, 'media' | 'recordLimit'>,
+): Promise<PlannedTable[]> {
   const { media, recordLimit } = options;
   const planned: PlannedTable[] = [];
   for (const mapping of [media.main, ...media.additional]) {

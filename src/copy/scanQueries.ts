@@ -25,8 +25,20 @@ export function isSorted(scan: Scan): boolean {
 }
 
 function select(scan: Scan, columns: readonly PlannedColumn[]): string {
-  const fields = columns.map((column) => column.expression).join(', ');
-  const rows = `select ${fields} from ${quoteQualified(scan.upstream.name)}`;
+  return selectFields(
+    scan,
+    columns.map((column) => column.expression),
+  );
+}
+
+/** The rows of a scan, as the copy orders and limits them: these expressions of each, of those that fulfil the condition (null = all). */
+export function selectFields(
+  scan: Scan,
+  expressions: readonly string[],
+  condition: string | null = null,
+): string {
+  const where = condition === null ? '' : ` where ${condition}`;
+  const rows = `select ${expressions.join(', ')} from ${quoteQualified(scan.upstream.name)}${where}`;
   if (!isSorted(scan)) return rows;
   const limit = scan.recordLimit === null ? '' : ` limit ${scan.recordLimit}`;
   return `${rows} order by ${scan.plan.narrow.map(orderOf).join(', ')}${limit}`;

@@ -8,7 +8,7 @@ import { rowMark, selectSlice, selectTypes, type RowSelection } from './sliceQue
 import type { Slice } from './slice.js';
 
 /** What a line of the source says: the row, or why it is skipped. */
-type SourceLine =
+export type SourceLine =
   | { readonly skipped: 'removed' | 'deleted' }
   | { readonly skipped: null; readonly id: string; readonly sensitive: boolean; readonly row: SourceRow };
 
@@ -69,13 +69,24 @@ export async function openRowSource(
   selection: RowSelection,
   slice: Slice,
 ): Promise<RowSource> {
+  const reader = await openLineReader(session, selection);
+  const estimatedRows = await estimateRows(session, selection, slice);
+  return {
+    ...reader,
+    estimatedRows,
+    lines: (signal) => streamLines(session, selectSlice(selection, slice), signal),
+  };
+}
+
+/** How lines of a selection are read: mark, id and the selection's columns; what follows them in a line is left alone. */
+export type LineReader = Pick<RowSource, 'read' | 'idOf' | 'datesLeftOut'>;
+
+/** Prepares the reading of lines. Throws TABLE_MISSING, COLUMN_MISSING. */
+export async function openLineReader(session: Session, selection: RowSelection): Promise<LineReader> {
   const [, ...types] = await readColumnTypes(session, selection);
   let datesLeftOut = 0;
   const decoders = types.map((oid) => decoderOf(oid, () => (datesLeftOut += 1)));
-  const estimatedRows = await estimateRows(session, selection, slice);
   return {
-    estimatedRows,
-    lines: (signal) => streamLines(session, selectSlice(selection, slice), signal),
     read: (line) => readLine(line, selection.columns, decoders),
     idOf: (line) => decodeFields(line)[1] ?? '',
     datesLeftOut: () => datesLeftOut,

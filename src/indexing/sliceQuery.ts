@@ -53,7 +53,7 @@ function sliceCondition({ idColumn }: RowSelection, slice: Slice): string {
 }
 
 /** `exists`, not joins: a set with an identifier twice must not double a row, and the scan's order must stay. */
-function markExpression(selection: RowSelection): string {
+export function markExpression(selection: RowSelection): string {
   const cases = [
     selection.removedColumn === null
       ? null

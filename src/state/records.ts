@@ -203,3 +203,12 @@ export async function listFilteredRanges(
   );
   return rows;
 }
+
+/** Whether the run's filtered index was made with a list of terms, and not with this one. */
+export async function hasOtherTerms(state: State, runId: string, termsDigest: string): Promise<boolean> {
+  const { rows } = await state.pool.query<{ other: boolean }>(
+    `select count(*) > 0 and bool_and(terms_digest <> $2) as other from freshet.filtered_ranges where run_id = $1`,
+    [runId, termsDigest],
+  );
+  return rows[0]?.other === true;
+}

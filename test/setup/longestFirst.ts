@@ -15,6 +15,8 @@ const long = [
   'refresh/standby',
   'refresh/schedules',
   'refresh/deployCheck',
+  'verify/apart',
+  'verify/differences',
   'refresh/kill',
   'faults/workers',
   'faults/lostAnswers',

@@ -30,6 +30,12 @@ export class Pauses {
     }
   }
 
+  /** Holds whoever comes to `point` from now on. */
+  async hold(point: string): Promise<void> {
+    await rm(join(this.folder, `${point}.reached`), { force: true });
+    await writeFile(join(this.folder, point), '');
+  }
+
   /** Lets it go on from `point`. */
   release(point: string): Promise<void> {
     return rm(join(this.folder, point));
