@@ -543,3 +543,6 @@ export const verifyShownMax = 10_000;
 
 /** Documents of one page of an index: some megabytes of answer. */
 export const documentPageHits = 5_000;
+
+/** A command that failed ends when nothing is left to do, at the latest after this time. */
+export const endWaitMs = 10_000;

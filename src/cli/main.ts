@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { FreshetError } from '../errors.js';
 import { readArmed } from '../failpoints.js';
+import { endWaitMs } from '../limits.js';
 import { statusOfError, writeError, writeJsonError } from './output.js';
 import { createProgram } from './program.js';
 
@@ -24,6 +25,8 @@ function endWith(error: unknown): void {
   if (!isUsage) writeError(known);
   if (process.argv.includes('--json')) writeJsonError(known);
   process.exitCode = statusOfError(known);
+  // What still runs (an engine whose database does not answer) would keep a process that has said how it ended, and its run with it.
+  setTimeout(() => process.exit(), endWaitMs).unref();
 }
 
 try {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { PoolClient } from 'pg';
 import { failpoint } from '../failpoints.js';
+import { pausepoint } from '../pausepoint.js';
 import { migrationPollMs, migrationWaitMs } from '../limits.js';
 import { withSession } from '../postgres/session.js';
 import { processToken, urlWithName } from '../postgres/sessionNames.js';
@@ -134,8 +135,11 @@ export async function startEngine(options: {
     });
     DBOS.registerWorkflow(workflow, { name: workflowName });
     await DBOS.launch();
+    await pausepoint('orchestrator.launched');
     await DBOS.registerQueue(queueName, { minPollingIntervalMs: queuePollMs, onConflict: 'always_update' });
   } catch (error) {
+    // What of it is up already takes work from the queue.
+    await DBOS.shutdown({ deregister: true }).catch(() => undefined);
     await leadership.release();
     throw error;
   }

@@ -34,9 +34,9 @@ function isDatabaseError(error: Error): error is Error & { readonly code: string
   return typeof severity === 'string' && /^[0-9A-Z]{5}$/.test(String(code));
 }
 
-/** What the client library says of a connection that broke before the statement, or while it waited for the answer. It has no code. */
+/** What the client library says of a connection that did not come about, or broke before the statement or while it waited for the answer. It has no code. */
 const brokenClient =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed and is not queryable)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed and is not queryable|timeout exceeded when trying to connect)/;
 
 /** Connection exceptions and a server that ended the session; without a server's answer only what is known to come from a database. */
 function isSessionEnd(error: Error, isFromDatabase: boolean): boolean {

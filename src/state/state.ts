@@ -17,21 +17,21 @@ const types = {
     oid === 20 ? Number : (pg.types.getTypeParser(oid, format) as (text: string) => unknown),
 };
 
-/** What a statement throws says that it was the state database, for whoever has to tell its faults from those of others. */
-function nameFaults(client: pg.PoolClient): void {
-  const query = client.query.bind(client) as (...args: unknown[]) => unknown;
-  const named = (...args: unknown[]): unknown => {
+type AnyCall = (...args: unknown[]) => unknown;
+
+/** What `call` throws, by promise or to its callback, says that it was the state database: its faults are told from those of others. */
+function named(call: AnyCall): AnyCall {
+  return (...args) => {
     const done = args.at(-1);
     if (typeof done !== 'function') {
-      const answer = query(...args);
+      const answer = call(...args);
       return answer instanceof Promise ? answer.catch(throwNamed) : answer;
     }
-    return query(...args.slice(0, -1), (error: unknown, result: unknown) => {
+    return call(...args.slice(0, -1), (error: unknown, ...results: unknown[]) => {
       nameDatabase(error, 'state database');
-      (done as (error: unknown, result: unknown) => void)(error, result);
+      (done as AnyCall)(error, ...results);
     });
   };
-  client.query = named as pg.PoolClient['query'];
 }
 
 function throwNamed(error: unknown): never {
@@ -48,10 +48,11 @@ export async function openState(url: string): Promise<State> {
     types,
   });
   pool.on('connect', (client) => {
-    nameFaults(client);
+    client.query = named(client.query.bind(client)) as pg.PoolClient['query'];
     // One that breaks between two statements of a transaction: the next statement says so.
     client.on('error', () => undefined);
   });
+  pool.connect = named(pool.connect.bind(pool) as AnyCall) as pg.Pool['connect'];
   // An idle connection that breaks (server restarted) is replaced by the pool; without a listener the process would end.
   pool.on('error', () => undefined);
   try {

@@ -53,6 +53,30 @@ describe('a state database without room', () => {
     },
   );
 
+  it('an engine that finds no room while it starts is not left behind: the command ends, and the next one goes on with the run', async () => {
+    await changeCatalog(local, (round += 1));
+    const point = 'orchestrator.launched';
+    const command = await HeldCommand.start(local, ['refresh', 'local', 'image'], [point]);
+    await command.reach(point);
+    await local.withState((session) =>
+      session.query(`create function public.no_room() returns trigger language plpgsql as $$
+          begin raise exception using errcode = '53100', message = 'could not extend file "base/5/1": No space left on device'; end $$;
+        create trigger no_room before insert or update on dbos.queues execute function public.no_room()`),
+    );
+    try {
+      await command.release(point);
+      const { status, stderr } = await command.ended;
+      expect(status).toBe(1);
+      expect(stderr).toContain('No space left on device');
+    } finally {
+      await local.withState((session) => session.query(makeRoom));
+    }
+    const again = await local.run(['refresh', 'local', 'image']);
+    expect(again.stderr).toContain('resuming');
+    expect(again.status, again.stderr).toBe(0);
+    await expectCatalogIsLive(local);
+  });
+
   it('a process that finds no room, and is killed before it has given up its role, leaves the run to the next one', async () => {
     await changeCatalog(local, (round += 1));
     const before = await readLiveRecords(local);
