@@ -294,6 +294,9 @@ export const reindexCancelTimeoutMs = 60_000;
 /** A finished candidate waits this long for its locks before the run gives up; it stays promotable. Half a night. */
 export const swapLockWindowMs = 12 * 3_600_000;
 
+/** A rollback is waited for by somebody, who wants to know who is in the way, and can try again: it gives up after minutes. */
+export const rollbackLockWindowMs = 5 * 60_000;
+
 /** Buckets of ids in which rows and documents are compared; the engine's aggregation takes this many in one answer. */
 export const idBucketsMax = 500;
 

@@ -8,6 +8,7 @@ import { deployCheckCommand } from './deployCheck.js';
 import { diffTablesCommand } from './diffTables.js';
 import { doctorCommand } from './doctor.js';
 import { filteredIndexCommand } from './filteredIndex.js';
+import { generationsCommand } from './generations.js';
 import { loadSampleDataCommand } from './loadSampleData.js';
 import { exitStatusHelp } from './options.js';
 import { partsCommand } from './parts.js';
@@ -17,6 +18,7 @@ import { refreshCommand } from './refresh.js';
 import { releaseCommand } from './release.js';
 import { resumeCommand } from './resume.js';
 import { retryCommand } from './retry.js';
+import { rollbackCommand } from './rollback.js';
 import { statusCommand } from './status.js';
 import { upCommand } from './up.js';
 import { watchCommand } from './watch.js';
@@ -46,10 +48,12 @@ ${exitStatusHelp}`,
     cancelCommand(),
     retryCommand(),
     promoteCommand(),
+    rollbackCommand(),
     pauseCommand(),
     resumeCommand(),
     statusCommand(),
     watchCommand(),
+    generationsCommand(),
     diffTablesCommand(),
     deployCheckCommand(),
     cleanCommand(),

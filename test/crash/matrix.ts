@@ -3,8 +3,9 @@ import { failpoints, type FailpointName } from '../../src/failpoints.js';
 
 /** Which points are passed in which flow, in which order, and what else a round needs to get there. */
 
-/** `hold`: held, then promoted; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after a run that failed. */
-export type Flow = 'refresh' | 'skip-copy' | 'filtered-index' | 'hold' | 'window' | 'cancel' | 'sweep';
+/** `rollback`: to what was live before; `hold`: held, then promoted; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after a run that failed. */
+export type Flow =
+  'refresh' | 'skip-copy' | 'filtered-index' | 'rollback' | 'hold' | 'window' | 'cancel' | 'sweep';
 
 export interface Cell {
   readonly flow: Flow;
@@ -105,6 +106,17 @@ const orders: Readonly<Record<Flow, readonly string[]>> = {
     ...['promote.after', 'promote.recorded'],
     ...ending,
   ],
+  // Not `end.after`: the same command would begin a second one, which goes forward again.
+  rollback: [
+    ...phase('preflight', 'looked'),
+    ...phase('serving', 'vacuumed', 'settings', 'main'),
+    ...phase('reconcile', 'rows', 'documents', 'deleted', 'marks'),
+    ...['promote.before', 'promote.begun', 'swap.before', 'swap.locked', 'swap.beforeCommit'],
+    ...['swap.afterCommit', 'promote.tablesSwapped', 'promote.aliasesMoved', 'promote.parts'],
+    ...['promote.generation', ...reconciling, 'promote.reconciled', 'promote.validated'],
+    ...['promote.after', 'promote.recorded', ...phase('after-hooks', 'next', 'called')],
+    ...['end.before', 'end.undone', 'end.released'],
+  ],
   hold: [...phase('show-candidate', 'added'), 'hold.before', 'hold.released', 'hold.after'],
   window: ['window.waiting'],
   cancel: ['undo.tables', 'undo.index', 'undo.indexes', 'undo.forgotten', 'end.undone', 'end.released'],
@@ -132,7 +144,7 @@ const passages: Readonly<Partial<Record<FailpointName, number>>> = {
 
 /** The first point from which on readers see what the run made. */
 const firstAfterPromotion = (flow: Flow): string =>
-  flow === 'refresh' ? 'swap.afterCommit' : 'promote.aliasesMoved';
+  flow === 'refresh' || flow === 'rollback' ? 'swap.afterCommit' : 'promote.aliasesMoved';
 
 function precedingOf(name: string): FailpointName | null {
   if (name === 'takeover.sessions') return 'keys.before';

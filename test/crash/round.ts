@@ -30,7 +30,7 @@ export async function runRound(lane: Lane, plan: RoundPlan): Promise<RoundOutcom
   const processes = new Processes(lane);
   const round = new Round(lane, plan, processes);
   try {
-    await lane.reset();
+    await lane.reset({ previous: plan.cells[0].flow === 'rollback' });
     await round.run();
   } catch (error) {
     round.problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
@@ -51,7 +51,7 @@ function killsOf(cell: Cell, seed: number): Kill[] {
 }
 
 function commandOf(flow: Flow, media: Media): string[] {
-  if (flow === 'filtered-index') return ['filtered-index', 'local', media];
+  if (flow === 'filtered-index' || flow === 'rollback') return [flow, 'local', media];
   const refresh = ['refresh', 'local', media];
   if (flow === 'skip-copy') return [...refresh, '--skip-copy-data'];
   return flow === 'hold' ? [...refresh, '--hold'] : refresh;

@@ -11,6 +11,10 @@ const single =
 const ownOfFilteredIndex =
   /^(applied-sets\.|create-indexes\.filtered|promote\.(begun|aliasesMoved|parts|generation|recorded))/;
 
+/** What a rollback does otherwise than a promotion. */
+const ownOfRollback =
+  /^(reconcile\.(rows|documents|marks)|swap\.(beforeCommit|afterCommit)|promote\.(aliasesMoved|parts|generation|recorded))$/;
+
 /** Deaths of one run at most. */
 const chainMax = 6;
 
@@ -32,6 +36,7 @@ export function shortMatrix(): RoundPlan['cells'][] {
 
 function isInShortForm({ flow, failpoint }: Cell): boolean {
   if (flow === 'refresh') return true;
+  if (flow === 'rollback') return ownOfRollback.test(failpoint);
   if (flow === 'filtered-index') return ownOfFilteredIndex.test(failpoint);
   return !cells.some((other) => other.flow === 'refresh' && other.failpoint === failpoint);
 }
