@@ -385,6 +385,16 @@ export const errorKinds = {
     remedy:
       'Only a finished run that stopped before its promotion (`freshet refresh --hold`) can be promoted by command. Nothing was changed.',
   },
+  NO_PREVIOUS_GENERATION: {
+    policy: 'refuse',
+    remedy:
+      'See what there is with `freshet generations`. Without a previous generation only a new refresh replaces what is live. Nothing was changed.',
+  },
+  PREVIOUS_DIFFERS: {
+    policy: 'refuse',
+    remedy:
+      'Make the live tables and indexes what they were at the promotion again (the message names what differs), then `freshet rollback`; or refresh. What is live was not changed.',
+  },
   CANDIDATE_ALIAS_TAKEN: {
     policy: 'refuse',
     remedy:

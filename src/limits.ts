@@ -303,6 +303,9 @@ export const cancelPatienceMs = 10_000;
 /** Between two such looks: shorter than the shortest pause between two tries (half of `lockRetryDelayMsMin`). */
 export const cancelTryMs = 50;
 
+/** A rollback is waited for by somebody, who wants to know who is in the way, and can try again: it gives up after minutes. */
+export const rollbackLockWindowMs = 5 * 60_000;
+
 /** Buckets of ids in which rows and documents are compared; the engine's aggregation takes this many in one answer. */
 export const idBucketsMax = 500;
 

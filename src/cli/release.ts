@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { colors } from './colors.js';
 import { FreshetError } from '../errors.js';
 import { planRelease, release, type ReleasePlan } from '../refresh/release.js';
+import { askYesNo } from './askYesNo.js';
 import { addExamples, configOption, jsonOption } from './options.js';
 import { writeJson, writeLine, writeNote } from './output.js';
 import { openServices } from './services.js';
@@ -72,8 +72,5 @@ async function isConfirmed({ yes, json }: ReleaseOptions): Promise<boolean> {
       'USAGE',
       'Nobody can be asked here: add --yes if the other state database is gone for good.',
     );
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question('Is the state database that knew these runs gone for good? [y/N] ');
-  terminal.close();
-  return /^y(es)?$/i.test(answer.trim());
+  return askYesNo('Is the state database that knew these runs gone for good?');
 }

@@ -6,6 +6,8 @@ import { loadConfig } from '../config/load.js';
 import { exitStatus, FreshetError } from '../errors.js';
 import { followPollMs, orchestratorLooksMax, rejectsShownMax } from '../limits.js';
 import { commandThatGoesOn, requireRun } from '../refresh/changeRun.js';
+import type { Reconciled } from '../refresh/reconcile.js';
+import type { RolledBack } from '../refresh/steps/rollBack.js';
 import { listPhases } from '../state/phases.js';
 import { listChecks, listEvents, listRejects, readCounts } from '../state/records.js';
 import { listSlices } from '../state/slices.js';
@@ -149,8 +151,9 @@ async function findInterrupted(
     : recordLimit === null
       ? 'no record limit'
       : `at most ${formatCount(recordLimit)} records`;
+  const how = own.flow === 'rollback' ? '' : ` (index suffix ${indexSuffix}, ${limit})`;
   writeNote(
-    `${colors.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over. It goes on as it was begun (index suffix ${indexSuffix}, ${limit}).`,
+    `${colors.yellow('resuming')}: run ${own.id}, begun ${own.createdAt.toISOString()}, was not over. It goes on as it was begun${how}.`,
   );
   return own.id;
 }
@@ -201,7 +204,29 @@ async function readRecord(services: CommandServices, run: Run) {
 
 type RunRecord = Awaited<ReturnType<typeof readRecord>>;
 
-function writeSuccess(run: Run, { checks, counts }: RunRecord): void {
+function writeRolledBack(run: Run, { phases }: RunRecord): void {
+  const ms = (run.finishedAt?.getTime() ?? 0) - (run.startedAt?.getTime() ?? 0);
+  const resultOf = (name: string) => phases.find((phase) => phase.name === name)?.result as unknown;
+  const { generation, orphansKept, orphansReturned } = resultOf('promote') as RolledBack;
+  const { rowsDeleted, documentsDeleted, documentsUpdated } = resultOf('reconcile') as Reconciled;
+  writeLine(
+    `${colors.green('succeeded')} in ${prettyMs(ms)}: what run ${generation} made is live again. Applied to it before: ${formatCount(rowsDeleted)} rows and ${formatCount(documentsDeleted)} documents deleted, ${formatCount(documentsUpdated)} documents marked or unmarked`,
+  );
+  if (orphansKept + orphansReturned > 0) {
+    writeLine(
+      colors.dim(
+        `  ${formatCount(orphansKept)} rows of lists were put aside, because their records are not there; ${formatCount(orphansReturned)} are back`,
+      ),
+    );
+  }
+  writeLine(
+    `${colors.dim('→')} The next refresh makes new records live as always: pause it (freshet pause ${run.environment} ${run.media}) until the reason is gone. Undo: freshet rollback ${run.environment} ${run.media}`,
+  );
+}
+
+function writeSuccess(run: Run, record: RunRecord): void {
+  if (run.flow === 'rollback') return writeRolledBack(run, record);
+  const { checks, counts } = record;
   const ms = (run.finishedAt?.getTime() ?? 0) - (run.startedAt?.getTime() ?? 0);
   const sum = (of: Readonly<Record<string, number>>): number =>
     Object.values(of).reduce((total, rows) => total + rows, 0);

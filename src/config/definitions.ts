@@ -20,6 +20,11 @@ export function filteredIndexId({ environment, media }: RefreshDefinition): stri
   return `${environment.name}_create_filtered_${media.name}_index`;
 }
 
+/** The id of the flow that puts a definition's previous generation back. */
+export function rollbackId({ environment, media }: RefreshDefinition): string {
+  return `${environment.name}_rollback_${media.name}`;
+}
+
 /** The record limit that holds for a definition: its own, else by host environment. Null = all records. */
 export function recordLimitOf(config: Config, { settings }: RefreshDefinition): number | null {
   if (settings.recordLimit !== undefined) return settings.recordLimit;
@@ -37,6 +42,12 @@ export function findDefinition(config: Config, words: readonly string[]): Refres
 /** As `findDefinition`, for `local_create_filtered_image_index`, or `local image`. */
 export function findFilteredIndexDefinition(config: Config, words: readonly string[]): RefreshDefinition {
   return find(config, words, filteredIndexId);
+}
+
+/** As `findDefinition`; `local_rollback_image` is known as well. */
+export function findRollbackDefinition(config: Config, words: readonly string[]): RefreshDefinition {
+  const named = definitions(config).find((definition) => rollbackId(definition) === wantedOf(words));
+  return named ?? findDefinition(config, words);
 }
 
 /** The refresh or filtered-index flow that `words` name; `local image` is the refresh. Throws DEFINITION_UNKNOWN with near misses. */

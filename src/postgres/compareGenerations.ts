@@ -58,12 +58,15 @@ export async function compareWithBefore(
   const before = swapped?.before;
   if (before === undefined || swapped?.liveOid !== shape.oid) return null;
   const nameOf = (_oid: number, name: QualifiedName): string => quoteQualified(name);
+  // What a rollback makes live again may lack a column that was declared after it.
+  const missing = record.generation === undefined ? [] : newColumns(shape, before, declaredAdditions);
+  const wanted = { ...before, columns: before.columns.filter(({ name }) => !missing.includes(name)) };
   return {
     table: label(live),
     with: 'before',
     runId: record.runId,
     additions: newColumns(before, shape, declaredAdditions),
-    differences: diffShapes(before, shape, { declaredAdditions, scope: 'all', nameOf }),
+    differences: diffShapes(wanted, shape, { declaredAdditions, scope: 'all', nameOf }),
   };
 }
 

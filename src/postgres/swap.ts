@@ -20,6 +20,7 @@ import {
 } from './lockRetry.js';
 import { ensureMarks, unmarkedRunId, writePart } from './marks.js';
 import { moveOrphans } from './orphans.js';
+import { returnOrphans } from './returnOrphans.js';
 import { withSession, withTransaction, type Session } from './session.js';
 import {
   catalogStatements,
@@ -58,6 +59,10 @@ export interface SwapOptions {
    * written to it since would be lost. Default: not looked at.
    */
   readonly expectedLiveOids?: Readonly<Record<string, number>>;
+  /** Of a rollback: the generation whose tables become live again. */
+  readonly generation?: string;
+  /** Rows that the swap before had put aside: those whose records are back return, in the same transaction. */
+  readonly returning?: readonly KeptOrphans[];
   /** How many rows of other tables may be put aside, counted in the transaction; more is ORPHANS_OVER_LIMIT. Default: any number. */
   readonly orphansMax?: number;
   /** How long the locks are tried for; afterwards SWAP_BLOCKED, with everything as before. */
@@ -250,8 +255,12 @@ async function swapLocked(
   await session.query(catalogStatements(prepared).join(';\n'));
   await assertMadeSame(session, prepared);
   for (const table of prepared.tables) await moveMarks(session, table, options);
+  const { generation, returning } = options;
+  const orphansReturned = returning === undefined ? undefined : await returnOrphans(session, returning);
   const record: SwapRecord = {
     runId: options.runId,
+    ...(generation === undefined ? {} : { generation }),
+    ...(orphansReturned === undefined ? {} : { orphansReturned }),
     media: options.media,
     version: options.version,
     tables: prepared.tables.map(({ swapped }) => swapped),

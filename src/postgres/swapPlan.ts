@@ -4,6 +4,7 @@ import { diffWithTemp } from './finishTempTable.js';
 import { quoteQualified, type QualifiedName } from './identifiers.js';
 import { hasMarks, readPart, type Part } from './marks.js';
 import { previousTableName } from './names.js';
+import { diffWithPrevious } from './previousTables.js';
 import type { Session } from './session.js';
 import { grantStatements } from './shape/grants.js';
 import type { SwappedObject, SwappedTable } from './swapRecord.js';
@@ -61,7 +62,10 @@ export interface PreparedSwap {
 }
 
 function assertSameShape(plan: TempTablePlan, shape: TableShape, temp: TableShape): void {
-  const differences = diffWithTemp(shape, temp, plan.addedColumns);
+  const differences =
+    plan.previous === undefined
+      ? diffWithTemp(shape, temp, plan.addedColumns)
+      : diffWithPrevious(plan, shape, temp);
   // Grants move in the swap as they are then.
   const relevant = differences.filter((difference) => !difference.startsWith('grant '));
   if (relevant.length === 0) return;

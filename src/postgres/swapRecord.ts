@@ -69,6 +69,10 @@ interface SwappedView {
 /** Everything that a rollback needs, kept in `freshet.swaps`. */
 export interface SwapRecord {
   readonly runId: string;
+  /** Of a rollback: the generation whose tables are live again. Absent: the run's own. */
+  readonly generation?: string;
+  /** Of a rollback: how many rows that the swap before had put aside are back. */
+  readonly orphansReturned?: number;
   readonly media: string;
   readonly version: string;
   readonly tables: readonly SwappedTable[];
@@ -80,4 +84,9 @@ export interface SwapRecord {
   readonly lockHeldMs: number;
   /** How many times the locks could not be had before. */
   readonly lockRetries: number;
+}
+
+/** The generation that a swap made live: its id is that of the run that built it. */
+export function generationOf({ runId, generation }: SwapRecord): string {
+  return generation ?? runId;
 }

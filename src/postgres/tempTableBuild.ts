@@ -5,14 +5,18 @@ import { withSession, type Session } from './session.js';
 import { findRelation } from './tempTable.js';
 import type { TempTablePlan } from './tempTablePlan.js';
 
-/** The oid of the plan's temp table; SHAPE_DIFFERS where it is gone or another run's. */
+/** The oid of the plan's temp table, or previous table; SHAPE_DIFFERS where it is gone or another run's. */
 export async function findTempTable(session: Session, plan: TempTablePlan): Promise<number> {
   const oid = await findRelation(session, plan.temp);
   const part = oid === null ? null : await readPart(session, oid);
-  if (oid !== null && part?.runId === plan.runId) return oid;
+  const isWanted =
+    plan.previous === undefined
+      ? part?.runId === plan.runId
+      : oid === plan.previous.oid && part?.role === 'previous';
+  if (oid !== null && isWanted) return oid;
   throw new FreshetError(
     'SHAPE_DIFFERS',
-    `The temp table ${plan.temp.schema}.${plan.temp.name} of run ${plan.runId} is not there.`,
+    `The table ${plan.temp.schema}.${plan.temp.name} that run ${plan.runId} is to make live is not there.`,
   );
 }
 

@@ -37,6 +37,12 @@ export interface TempTablePlan {
   readonly addedColumns: readonly string[];
   /** Oids of the live tables that swap in the same transaction, this one included. */
   readonly siblingOids: readonly number[];
+  /** Where the table that becomes live was live before (`planPreviousTables`), and no run built it. */
+  readonly previous?: {
+    readonly oid: number;
+    /** Declared additions that only the live table has. */
+    readonly missingColumns: readonly string[];
+  };
 }
 
 export interface PlanOptions {

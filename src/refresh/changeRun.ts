@@ -169,7 +169,7 @@ function howItGoesOn(run: Run): string {
 /** The command that executes an unfinished run to its end; null where the orchestrator does. */
 export function commandThatGoesOn({ environment, definition, flow }: Run): string | null {
   if (environment !== 'local') return null;
-  return `freshet ${flow === 'refresh' ? 'refresh' : 'filtered-index'} ${definition}`;
+  return `freshet ${flow} ${definition}`;
 }
 
 /** The run's row, its phases and the engine's entry change together. @returns false when another command was faster. */

@@ -17,6 +17,7 @@ import { holdTarget, releaseTarget, targetHeld } from './holdTarget.js';
 import { unlessStateFails } from './passingFaults.js';
 import { describeError } from './describeError.js';
 import { refresh, type Outcome } from './refresh.js';
+import { rollback } from './rollback.js';
 import { undo } from './undo.js';
 
 /**
@@ -85,6 +86,11 @@ export async function endWithoutContext(state: State, run: Run, error: unknown):
   if (!ended) await pRetry(() => endRun(state, run, 'cancelled', failure), endRetries);
 }
 
+const flows = { refresh, 'filtered-index': rebuildFilteredIndex, rollback } as const satisfies Record<
+  Run['flow'],
+  (context: RunContext) => Promise<Outcome>
+>;
+
 /**
  * Runs the flow to its end, whatever it is, and frees the environment. The end is no step of the engine: a resumed attempt may come to it without
  * having come to the steps that its journal has (cancelled, target held by another state), and the engine would refuse it there. It may run twice.
@@ -94,7 +100,7 @@ async function runToEnd(context: RunContext): Promise<void> {
   let outcome: Outcome = 'succeeded';
   try {
     await takeOver(context);
-    outcome = await (context.run.flow === 'refresh' ? refresh(context) : rebuildFilteredIndex(context));
+    outcome = await flows[context.run.flow](context);
   } catch (error) {
     failure = describeError(error, context.run.id);
   }

@@ -5,11 +5,12 @@ import { recordServed } from '../postgres/promotions.js';
 import type { SwapRecord } from '../postgres/swapRecord.js';
 import { readAlias, readIndex } from '../search/index.js';
 import { listGenerations, recordCandidate, recordPromotion, type Generation } from '../state/generations.js';
-import { findRun, type Run } from '../state/runs.js';
+import { findLastRollback, findRun, type Run } from '../state/runs.js';
 import { isOver } from '../state/words.js';
 import { openRunContext, type RunContext, type Services } from './context.js';
 import { indexNamesOf } from './indexNames.js';
 import { completePromotion } from './steps/promote.js';
+import { completeRollback, recordLiveAgain } from './steps/rollBack.js';
 
 /**
  * Finishes a promotion that ended between tables and aliases, whose run gave up (PROMOTION_INCOMPLETE): the swap's own indexes become the live
@@ -23,6 +24,7 @@ export async function finishSwap(
 ): Promise<boolean> {
   const run = await findRun(services.state, record.runId);
   if (run === null || !isOver(run.state)) return false;
+  if (run.flow === 'rollback') return finishSwapBack(services, leadership, run, record);
   const known = await listGenerations(services.state, run.environment, run.media);
   if (known.some((one) => one.runId === run.id && one.promotedAt !== null)) return false;
   return withContext(services, leadership, run, async (context) => {
@@ -50,6 +52,28 @@ export async function finishSwap(
   });
 }
 
+/** As above, of a rollback: the indexes of the generation whose tables are live again must be there. */
+async function finishSwapBack(
+  services: Services,
+  leadership: Leadership,
+  run: Run,
+  record: SwapRecord,
+): Promise<boolean> {
+  return withContext(services, leadership, run, async (context) => {
+    const { main, filtered } = indexNamesOf(context);
+    for (const name of [main, filtered]) {
+      if ((await readIndex(context.search, name))?.mark?.media !== run.media) return false;
+    }
+    await completeRollback(context, record, 0);
+    await context.event(
+      'warning',
+      'promotion.finished',
+      `the aliases of ${run.media} follow the tables that are live again`,
+    );
+    return true;
+  });
+}
+
 /** A run without a swap that gave up when its aliases were moved and nobody had noted it yet: what is live is known to be live. */
 export async function finishAliasMove(
   services: Services,
@@ -62,14 +86,37 @@ export async function finishAliasMove(
     if (run?.promotionBeganAt == null || !isOver(run.state) || !run.parameters.skipCopyData) continue;
     await withContext(services, leadership, run, (context) => noteAliasMove(context, generation));
   }
+  const run = await findLastRollback(services.state, environment.name, media.name);
+  if (run?.promotionBeganAt == null || run.state !== 'failed' || !run.parameters.skipCopyData) return;
+  const { from, to } = run.parameters.rollback ?? {};
+  const previous = generations.find(({ id, state }) => id === to && state === 'previous');
+  if (previous === undefined || !generations.some(({ id, state }) => id === from && state === 'live')) return;
+  await withContext(services, leadership, run, (context) => noteAliasMoveBack(context, previous));
 }
 
-async function noteAliasMove(context: RunContext, generation: Generation): Promise<void> {
-  const { definition, search, run } = context;
+async function noteAliasMoveBack(context: RunContext, previous: Generation): Promise<void> {
+  if (!(await isServed(context, previous))) return;
+  await recordLiveAgain(context, previous);
+  await context.event(
+    'warning',
+    'promotion.finished',
+    `the aliases of ${previous.media} are those of run ${previous.runId} again, as is known now`,
+  );
+}
+
+async function isServed(
+  { definition, search }: RunContext,
+  { mainIndex, filteredIndex }: Generation,
+): Promise<boolean> {
   const { alias, filteredAlias } = definition.media.index;
   const main = await readAlias(search, alias);
   const filtered = await readAlias(search, filteredAlias);
-  if (main.join() !== generation.mainIndex || filtered.join() !== generation.filteredIndex) return;
+  return main.join() === mainIndex && filtered.join() === filteredIndex;
+}
+
+async function noteAliasMove(context: RunContext, generation: Generation): Promise<void> {
+  const { run } = context;
+  if (!(await isServed(context, generation))) return;
   const { runId, media, tables, mainIndex, filteredIndex } = generation;
   await context.withApi((session) =>
     recordServed(session, { runId, media, tables, mainIndex, filteredIndex }),

@@ -2,11 +2,13 @@ import { FreshetError } from '../errors.js';
 import { diffTables } from '../postgres/finishTempTable.js';
 import { listParts } from '../postgres/marks.js';
 import { readIndex } from '../search/index.js';
+import { listGenerations } from '../state/generations.js';
 import { listPhases } from '../state/phases.js';
 import type { RunContext } from './context.js';
 import { indexNamesOf } from './indexNames.js';
 import type { PhaseName } from './phases.js';
 import { redoFrom } from './redo.js';
+import { readLiveOids } from './steps/createIndexes.js';
 import { planTables, tablesOf } from './tables.js';
 
 /**
@@ -17,6 +19,7 @@ import { planTables, tablesOf } from './tables.js';
 export async function checkKept(context: RunContext): Promise<void> {
   const { run } = context;
   if (run.attempt === 1) return;
+  await assertTablesLive(context);
   const from = await findLost(context);
   if (from === null) return assertShapesKept(context);
   if (run.parameters.released === true) {
@@ -40,6 +43,20 @@ export async function checkKept(context: RunContext): Promise<void> {
     'warning',
     'run.lost',
     `what earlier attempts made is gone; done again from ${from} on`,
+  );
+}
+
+/** What does not copy was made of the tables that were live then: a rollback may have put others in their place while it was held. */
+async function assertTablesLive(context: RunContext): Promise<void> {
+  const { run, state } = context;
+  if (!run.parameters.skipCopyData) return;
+  const generations = await listGenerations(state, run.environment, run.media);
+  const made = generations.find(({ runId }) => runId === run.id)?.tables ?? {};
+  const live = await readLiveOids(context);
+  if (Object.entries(made).every(([name, oid]) => live[name] === oid)) return;
+  throw new FreshetError(
+    'CANDIDATE_LOST',
+    `What run ${run.id} made is of tables that are not live any more.`,
   );
 }
 

@@ -42,7 +42,16 @@ const filteredIndexPhases = [
   'count-after',
 ] as const;
 
+/** The phases of a rollback. */
+const rollbackPhases = ['wait', 'preflight', 'serving', 'reconcile', 'promote', 'after-hooks'] as const;
+
 export type PhaseName = (typeof refreshPhases)[number] | (typeof filteredIndexPhases)[number];
+
+const phasesByFlow = {
+  refresh: refreshPhases,
+  'filtered-index': filteredIndexPhases,
+  rollback: rollbackPhases,
+} as const satisfies Record<Run['flow'], readonly PhaseName[]>;
 
 /** What every attempt does again: who holds the environment, and what there is, may have changed since the last one. */
 export const phasesOfEveryAttempt = ['wait', 'preflight'] as const satisfies readonly PhaseName[];
@@ -71,6 +80,5 @@ export function plannedPhases(
     'before-hooks': promotion.before.length > 0,
     'after-hooks': promotion.after.length > 0,
   };
-  const phases = flow === 'refresh' ? refreshPhases : filteredIndexPhases;
-  return phases.filter((name) => isPlanned[name] ?? true);
+  return phasesByFlow[flow].filter((name) => isPlanned[name] ?? true);
 }

@@ -29,10 +29,26 @@ export interface Reconciled {
   readonly documentsUpdated: number;
 }
 
-export function reconcileTargetOf({ definition, run }: RunContext, table: QualifiedName): ReconcileTarget {
+/** @param runId whose record says what was applied: a rollback goes on with that of the run that built the generation. */
+export function reconcileTargetOf(
+  { definition, run }: RunContext,
+  table: QualifiedName,
+  runId = run.id,
+): ReconcileTarget {
   const { main, sensitiveMediaTable } = definition.media;
   const { idColumn, deletedMediaTable } = main;
-  return { runId: run.id, table, idColumn, deletedMediaTable, sensitiveMediaTable };
+  return { runId, table, idColumn, deletedMediaTable, sensitiveMediaTable };
+}
+
+/** The tables that nobody reads yet, and whose run has taken into account what API writers did. */
+export interface OwnTables {
+  readonly runId: string;
+  readonly nameOf: (mapping: TableMapping) => QualifiedName;
+}
+
+/** The temp tables of a run. */
+export function tempTablesOf({ run }: RunContext): OwnTables {
+  return { runId: run.id, nameOf: (mapping) => tempTableOf(liveNameOf(mapping)) };
 }
 
 /** What a pass may change. Before the promotion a run writes to nothing that readers see. */
@@ -43,6 +59,8 @@ export interface ReconcileScope {
   readonly rows: 'own' | 'live' | 'untouched';
   /** The run's own indexes. */
   readonly indexes: readonly string[];
+  /** Default: the run's temp tables. */
+  readonly own?: OwnTables;
   /** The phase that it belongs to. */
   readonly phase: ReconcilingPhase;
 }
@@ -72,8 +90,9 @@ async function reconcileOnce(
   scope: ReconcileScope,
   total: { rowsDeleted: number; documentsDeleted: number; documentsUpdated: number },
 ): Promise<boolean> {
-  const target = reconcileTargetOf(context, scope.table);
-  if (scope.rows === 'own') await deleteFromAdditional(context);
+  const own = scope.own ?? tempTablesOf(context);
+  const target = reconcileTargetOf(context, scope.table, own.runId);
+  if (scope.rows === 'own') await deleteFromAdditional(context, own);
   const fresh = await context.withApi((session) => listFreshDeletions(session, target));
   const rowsDeleted = await deleteRows(context, target, scope, fresh);
   failpoint(`${scope.phase}.rows`);
@@ -113,11 +132,11 @@ function tellReferredTo(context: RunContext, identifier: string): Promise<void> 
 }
 
 /** Additional tables have no documents: their rows go, and the difference is recorded with the main table's where both share a list. */
-async function deleteFromAdditional(context: RunContext): Promise<void> {
+async function deleteFromAdditional(context: RunContext, own: OwnTables): Promise<void> {
   const { additional, main } = context.definition.media;
   for (const mapping of additional) {
     if (mapping.deletedMediaTable === null) continue;
-    const target = additionalTargetOf(context, mapping);
+    const target = additionalTargetOf(own, mapping);
     await context.withApi(async (session) => {
       const fresh = await listFreshDeletions(session, target);
       await withTransaction(session, () => applyDeletions(session, target, false));
@@ -126,22 +145,24 @@ async function deleteFromAdditional(context: RunContext): Promise<void> {
   }
 }
 
-/** In the swap's transaction: rows that writers deleted since the last pass leave the temp tables. @returns rows deleted. */
-export async function applyAllDeletions(session: Session, context: RunContext): Promise<number> {
+/** In the swap's transaction: rows that writers deleted since the last pass leave the tables that become live. @returns rows deleted. */
+export async function applyAllDeletions(
+  session: Session,
+  context: RunContext,
+  own = tempTablesOf(context),
+): Promise<number> {
   const { main, additional } = context.definition.media;
-  const own = reconcileTargetOf(context, tempTableOf(liveNameOf(main)));
-  let deleted = await applyDeletions(session, own);
+  let deleted = await applyDeletions(session, reconcileTargetOf(context, own.nameOf(main), own.runId));
   for (const mapping of additional) {
     if (mapping.deletedMediaTable === null) continue;
-    deleted += await applyDeletions(session, additionalTargetOf(context, mapping), false);
+    deleted += await applyDeletions(session, additionalTargetOf(own, mapping), false);
   }
   return deleted;
 }
 
-function additionalTargetOf({ run }: RunContext, mapping: TableMapping): ReconcileTarget {
+function additionalTargetOf({ runId, nameOf }: OwnTables, mapping: TableMapping): ReconcileTarget {
   const { idColumn, deletedMediaTable } = mapping;
-  const table = tempTableOf(liveNameOf(mapping));
-  return { runId: run.id, table, idColumn, deletedMediaTable, sensitiveMediaTable: null };
+  return { runId, table: nameOf(mapping), idColumn, deletedMediaTable, sensitiveMediaTable: null };
 }
 
 /**
@@ -154,7 +175,7 @@ async function deleteRemoved(
   fresh: readonly string[],
   { indexes, phase }: ReconcileScope,
 ): Promise<{ documents: number; removed: number }> {
-  const removed = await context.withApi((session) => listRemoved(session, context.run.id));
+  const removed = await context.withApi((session) => listRemoved(session, target.runId));
   const ids = new Set(removed.map(String));
   for (const index of fresh.length > 0 ? indexes : []) {
     await refreshIndex(context.search, index);
@@ -164,7 +185,7 @@ async function deleteRemoved(
   failpoint(`${phase}.documents`);
   await context.withApi((session) =>
     withTransaction(session, async () => {
-      await forgetRemoved(session, context.run.id, removed);
+      await forgetRemoved(session, target.runId, removed);
       await recordDeletions(session, target, fresh);
     }),
   );

@@ -9,6 +9,7 @@ import {
   adoptGenerations,
   listGenerations,
   recordPromotion,
+  recordRollback,
   type FoundGeneration,
 } from '../state/generations.js';
 import { readStateId } from '../state/identity.js';
@@ -97,6 +98,8 @@ export async function adoptMarked(
     // The state missed the last moment of a run that then gave up.
     if (generation.state === 'candidate' && (await isRunOver(state, live.runId)))
       await recordPromotion(state, live.runId);
+    // Of a rollback: the marks are written first, and a state from a backup may know nothing of it.
+    if (generation.state === 'previous') await recordRollback(state, live.runId);
     return;
   }
   const toFound = ({ runId, tables, mainIndex, filteredIndex, promotedAt }: Promotion): FoundGeneration => ({

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { PoolClient } from 'pg';
-import { filteredIndexId, recordLimitOf } from '../config/definitions.js';
+import { filteredIndexId, recordLimitOf, rollbackId } from '../config/definitions.js';
 import type { RefreshDefinition } from '../config/types.js';
 import { enqueueRun } from '../engine/engine.js';
 import { FreshetError } from '../errors.js';
@@ -9,6 +9,7 @@ import { openSearchClient } from '../search/client.js';
 import { assertSuffix } from '../search/names.js';
 import { planPhases } from '../state/phases.js';
 import { insertRun, listUnfinishedRuns, type RunParameters } from '../state/runs.js';
+import type { Flow } from '../state/words.js';
 import { assertNotPaused } from './assertNotPaused.js';
 import type { Services } from './context.js';
 import { persistently } from './passingFaults.js';
@@ -105,16 +106,24 @@ async function liveSuffix(services: Services, definition: RefreshDefinition): Pr
   }
 }
 
-async function addRun(
+/** The id under which runs of a flow are known. */
+const idOf = {
+  refresh: (definition: RefreshDefinition) => definition.id,
+  'filtered-index': filteredIndexId,
+  rollback: rollbackId,
+} as const satisfies Record<Flow, (definition: RefreshDefinition) => string>;
+
+/** Adds a run to the queue. @returns its id. */
+export async function addRun(
   services: Services,
   definition: RefreshDefinition,
-  flow: 'refresh' | 'filtered-index',
+  flow: Flow,
   parameters: RunParameters,
   within: Within = () => Promise.resolve(),
 ): Promise<string> {
   const { state } = services;
   const id = randomUUID();
-  const name = flow === 'refresh' ? definition.id : filteredIndexId(definition);
+  const name = idOf[flow](definition);
   const environment = definition.environment.name;
   const { stateUrl } = await services.resolve(environment);
   const media = definition.media.name;

@@ -11,7 +11,7 @@ import type { RunContext } from './context.js';
 export async function mayBePromoted(context: RunContext): Promise<boolean> {
   const { state, run } = context;
   if ((await findRun(state, run.id))?.promotionBeganAt == null) return false;
-  if (run.flow !== 'refresh' || run.parameters.skipCopyData) return true;
+  if (run.flow === 'filtered-index' || run.parameters.skipCopyData) return true;
   if ((await context.withApi((session) => readSwap(session, run.id))) !== null) return true;
   await withdrawPromotion(state, run.id);
   return false;

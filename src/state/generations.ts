@@ -65,6 +65,27 @@ export async function recordPromotion(state: State, runId: string): Promise<void
   );
 }
 
+/**
+ * A generation that was previous is live again, what was live is previous; both runs say so: the one that was taken back is `rolled back` until
+ * another rollback goes forward to it. Repeated it changes nothing.
+ */
+export async function recordRollback(state: State, id: string): Promise<void> {
+  await state.pool.query(
+    `with again as (select * from freshet.generations where id = $1 and state <> 'live'),
+     replaced as (
+       select g.* from freshet.generations g join again a using (environment, media) where g.state = 'live'),
+     moved as (
+       update freshet.generations g set
+         state = case when g.id = $1 then 'live' else 'previous' end,
+         promoted_at = case when g.id = $1 then clock_timestamp() else g.promoted_at end, gone_at = null
+       where g.id in (select id from again union all select id from replaced))
+     update freshet.runs r set state = case when r.id = $1 then 'succeeded' else 'rolled back' end
+     where r.finished_at is not null and (r.id = $1 and r.state = 'rolled back'
+       or r.id in (select p.run_id from replaced p, again a where p.created_at > a.created_at) and r.state = 'succeeded')`,
+    [id],
+  );
+}
+
 /** The parts of these generations are dropped. */
 export async function recordGone(state: State, ids: readonly string[]): Promise<void> {
   await state.pool.query(

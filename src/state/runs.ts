@@ -7,13 +7,14 @@ import type { Flow, RunState } from './words.js';
 /** What a run was asked to do; stored with it, never holds a secret. */
 export interface RunParameters {
   readonly indexSuffix: string;
+  /** The live tables stay. */
   readonly skipCopyData: boolean;
   readonly allowConcurrent: boolean;
   /** Rows copied at most; null = all. */
   readonly recordLimit: number | null;
-  /** filtered-index flow: the suffix of the index that it is built from. */
+  /** filtered-index flow: the suffix of the index that it is built from. rollback flow: of the main index. */
   readonly originSuffix: string | null;
-  /** filtered-index flow: the suffix of the index that it builds. */
+  /** filtered-index flow: the suffix of the index that it builds. rollback flow: of the filtered index. */
   readonly destinationSuffix: string | null;
   /** Stop before the promotion; `freshet promote` goes on. Absent in runs of older releases: false. */
   readonly hold?: boolean;
@@ -21,6 +22,8 @@ export interface RunParameters {
   readonly released?: boolean;
   /** Of a released run: its promotion windows do not count. */
   readonly anyTime?: boolean;
+  /** rollback flow: ids of the generation that is taken back, and of the one that becomes live again. */
+  readonly rollback?: { readonly from: string; readonly to: string };
 }
 
 /** Why a run ended without success, for the operator. */
@@ -67,6 +70,20 @@ export async function insertRun(client: ClientBase, run: NewRun): Promise<void> 
 
 export async function findRun(state: State, id: string): Promise<Run | null> {
   const { rows } = await state.pool.query<Run>(`select ${columns} from freshet.runs where id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+/** The newest rollback of a media type, whatever has become of it. */
+export async function findLastRollback(
+  state: State,
+  environment: string,
+  media: string,
+): Promise<Run | null> {
+  const { rows } = await state.pool.query<Run>(
+    `select ${columns} from freshet.runs
+     where environment = $1 and media = $2 and flow = 'rollback' order by created_at desc limit 1`,
+    [environment, media],
+  );
   return rows[0] ?? null;
 }
 

@@ -33,4 +33,4 @@ export type PhaseState = 'pending' | 'running' | 'done' | 'failed' | 'skipped';
 export type SliceState = 'pending' | 'claimed' | 'done';
 export type WorkerState = 'requested' | 'pending' | 'ready' | 'terminating' | 'gone';
 export type GenerationState = 'candidate' | 'live' | 'previous' | 'gone';
-export type Flow = 'refresh' | 'filtered-index';
+export type Flow = 'refresh' | 'filtered-index' | 'rollback';

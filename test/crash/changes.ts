@@ -124,6 +124,7 @@ export class Changes {
     await writers.viewRecords(10);
     if (flow === 'filtered-index') return;
     await writers.deleteLater(2);
+    if (flow === 'rollback') return;
     await writers.withdrawDeletions(1);
     if (flow === 'skip-copy') await writers.renameRecords(8);
   }

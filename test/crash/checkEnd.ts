@@ -1,4 +1,4 @@
-import type { Lane } from './lane.js';
+import { templateTerms, type Lane } from './lane.js';
 import { findLeftovers } from './leftovers.js';
 import type { Flow } from './matrix.js';
 import { documentOf, type Document } from './model/documents.js';
@@ -38,7 +38,7 @@ interface Lists {
 
 /** Compares everything with what the specification says of it. @returns what differs, as sentences. */
 export async function checkEnd(lane: Lane, expected: ExpectedEnd): Promise<string[]> {
-  const { flow, media, baseline } = expected;
+  const { media, baseline } = expected;
   const view = await readView(lane, media);
   const lists = await lane.local.withApi(async (session): Promise<Lists> => ({
     deleted: await readIdentifiers(session, `api_deleted${media}`),
@@ -46,7 +46,7 @@ export async function checkEnd(lane: Lane, expected: ExpectedEnd): Promise<strin
   }));
   const shape = await lane.local.withApi((session) => readShape(session, shapedTables(media)));
   return [
-    ...(copies(flow) ? await checkCopied(lane, expected, view, lists) : checkKept(expected, view, lists)),
+    ...(await checkTables(lane, expected, view, lists)),
     ...checkDocuments(expected, view, lists),
     ...compareShapes(baseline.shape, shape),
     ...(await checkEntries(lane, expected, view, lists)),
@@ -54,6 +54,17 @@ export async function checkEnd(lane: Lane, expected: ExpectedEnd): Promise<strin
   ];
 }
 
+async function checkTables(lane: Lane, expected: ExpectedEnd, view: View, lists: Lists): Promise<string[]> {
+  const { flow, baseline } = expected;
+  // Nobody could refer to what was not live: everything that is listed as deleted has left it.
+  const atRollback = { leftRows: new Set<string>(), before: baseline.previous };
+  if (flow === 'rollback') return checkKept({ ...expected, ...atRollback }, view, lists);
+  return copies(flow)
+    ? checkCopied(lane, expected, view, lists)
+    : checkKept({ ...expected, before: baseline.view.tables }, view, lists);
+}
+
+/** Whether other tables become live. */
 export function copies(flow: Flow): boolean {
   return !['skip-copy', 'filtered-index', 'cancel'].includes(flow);
 }
@@ -97,10 +108,14 @@ async function expectCopied(
   );
 }
 
-/** The tables are what they were, without what the API deleted meanwhile. */
-function checkKept({ media, baseline, leftRows }: ExpectedEnd, view: View, { deleted }: Lists): string[] {
+/** The tables are what those `before` were, without what the API deleted meanwhile. */
+function checkKept(
+  { media, baseline, leftRows, before }: ExpectedEnd & { readonly before: View['tables'] },
+  view: View,
+  { deleted }: Lists,
+): string[] {
   return tablesOf[media].flatMap((table) => {
-    const rows = (baseline.view.tables.get(table.live) ?? []).filter((row) => {
+    const rows = (before.get(table.live) ?? []).filter((row) => {
       const identifier = row['identifier'] ?? '';
       return table.deleted === null || !deleted.has(identifier) || leftRows.has(identifier);
     });
@@ -114,7 +129,9 @@ function checkKept({ media, baseline, leftRows }: ExpectedEnd, view: View, { del
 
 /** Both indexes have the documents of the live rows; a filtered index that was rebuilt alone, or not at all, those of the documents before. */
 function checkDocuments(expected: ExpectedEnd, view: View, lists: Lists): string[] {
-  const { flow, terms, baseline } = expected;
+  const { flow, baseline } = expected;
+  // The filtered index of the generation before was made of the template's terms.
+  const terms = flow === 'rollback' ? templateTerms : expected.terms;
   const main =
     copies(flow) || flow === 'skip-copy'
       ? documentsOfRows(expected, view, lists)

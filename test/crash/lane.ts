@@ -11,6 +11,9 @@ import { SearchTemplate } from './searchTemplate.js';
 /** Every awkward kind of record is among the first few hundred; more would only take time. */
 const records = { image: 620, audio: 460 } as const;
 
+/** Sensitive terms when the first generations are made. */
+export const templateTerms: readonly string[] = ['lighthouse'];
+
 /** So that a run has several slices and ranges. */
 const partRows = 250;
 
@@ -33,7 +36,7 @@ export class Lane {
     await fillCatalog({ catalogUrl: local.catalog.url, media: 'audio', records: records.audio, seed });
     for (const media of ['image', 'audio'] as const) await addFeatures(local, media);
     const lane = new Lane(local, new SearchTemplate(local));
-    await lane.writeTerms(['lighthouse']);
+    await lane.writeTerms(templateTerms);
     await lane.refreshBoth();
     await local.withApi((session) => addApiActivity(session, seed));
     await lane.refreshBoth();
@@ -101,11 +104,11 @@ export class Lane {
     });
   }
 
-  /** Everything as it was at the beginning. */
-  async reset(): Promise<void> {
+  /** Everything as it was at the beginning; `previous`: also the documents of the previous generations, which only a rollback looks at. */
+  async reset({ previous = false } = {}): Promise<void> {
     const { catalog, api, state } = this.local;
     await this.setWindow('open');
-    await Promise.all([this.search.restore(), ...[catalog, api, state].map(restoreDatabase)]);
+    await Promise.all([this.search.restore(previous), ...[catalog, api, state].map(restoreDatabase)]);
   }
 
   aliasOf(media: Media): { readonly main: string; readonly filtered: string } {

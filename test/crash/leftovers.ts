@@ -29,13 +29,13 @@ export async function findLeftovers(lane: Lane, expected: ExpectedEnd): Promise<
 
 async function findLiveRun(
   lane: Lane,
-  { media }: ExpectedEnd,
+  { media, flow, baseline }: ExpectedEnd,
   added: readonly string[],
 ): Promise<string | null> {
   return lane.local.withState(async (session) => {
     const { rows } = await session.query<{ run: string }>(
       `select run_id as run from freshet.generations where media = $1 and state = 'live' and run_id = any ($2::text[])`,
-      [media, added],
+      [media, flow === 'rollback' ? [baseline.previousRun] : added],
     );
     return rows[0]?.run ?? null;
   });

@@ -4,7 +4,7 @@ import { failpoints, type FailpointName } from '../../src/failpoints.js';
 /** Which points are passed in which flow, in which order, and what else a round needs to get there. */
 
 /**
- * `hold`: held, then promoted; `promote`: the promotion of a held run by command; `retry`: of a run whose workers died again and again;
+ * `rollback`: to what was live before; `hold`: held, then promoted; `promote`: the promotion of a held run by command; `retry`: of a run whose workers died again and again;
  * `retry-copy`: of a run that the gate refused, from its copy on; `window`: waits for its window; `cancel`: cancelled when all is made; `sweep`: after
  * a run that failed; `recover`: after one that gave up between tables and aliases; `release`: of an environment whose state database was lost.
  */
@@ -12,6 +12,7 @@ export type Flow =
   | 'refresh'
   | 'skip-copy'
   | 'filtered-index'
+  | 'rollback'
   | 'hold'
   | 'promote'
   | 'retry'
@@ -140,6 +141,17 @@ const orders: Readonly<Record<Flow, readonly string[]>> = {
     ...['promote.after', 'promote.recorded'],
     ...ending,
   ],
+  // Not `end.after`: the same command would begin a second one, which goes forward again.
+  rollback: [
+    ...phase('preflight', 'looked'),
+    ...phase('serving', 'vacuumed', 'settings', 'main'),
+    ...phase('reconcile', 'rows', 'documents', 'deleted', 'marks'),
+    ...['promote.before', 'promote.begun', 'swap.before', 'swap.locked', 'swap.beforeCommit'],
+    ...['swap.afterCommit', 'promote.tablesSwapped', 'promote.aliasesMoved', 'promote.parts'],
+    ...['promote.generation', ...reconciling, 'promote.reconciled', 'promote.validated'],
+    ...['promote.after', 'promote.recorded', ...phase('after-hooks', 'next', 'called')],
+    ...['end.before', 'end.undone', 'end.released'],
+  ],
   hold: [...phase('show-candidate', 'added'), 'hold.before', 'hold.released', 'hold.after'],
   // Phases that the attempt before had done are not run again.
   promote: [
@@ -197,7 +209,9 @@ const passagesOfRetryCopy: typeof passages = { ...passages, 'index.deleted': 2 }
 
 /** The first point from which on readers see what the run made. */
 const firstAfterPromotion = (flow: Flow): string =>
-  flow === 'refresh' || isLaterAttempt(flow) ? 'swap.afterCommit' : 'promote.aliasesMoved';
+  flow === 'refresh' || flow === 'rollback' || isLaterAttempt(flow)
+    ? 'swap.afterCommit'
+    : 'promote.aliasesMoved';
 
 /** A phase that every run of the flow does while it has the API database: who dies there is taken over from. */
 const takenOverAt: Readonly<Partial<Record<Flow, FailpointName>>> = {

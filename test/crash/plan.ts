@@ -43,7 +43,7 @@ export function mediaOf(number: number, seed: number): Media {
 }
 
 export function commandOf(flow: Flow, media: Media): string[] {
-  if (flow === 'filtered-index') return ['filtered-index', 'local', media];
+  if (flow === 'filtered-index' || flow === 'rollback') return [flow, 'local', media];
   const refresh = ['refresh', 'local', media];
   if (flow === 'skip-copy') return [...refresh, '--skip-copy-data'];
   return flow === 'hold' || flow === 'promote' ? [...refresh, '--hold'] : refresh;

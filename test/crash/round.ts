@@ -32,7 +32,7 @@ export async function runRound(lane: Lane, plan: RoundPlan): Promise<RoundOutcom
   const processes = new Processes(lane);
   const round = new Round(lane, plan, processes);
   try {
-    await lane.reset();
+    await lane.reset({ previous: plan.cells[0].flow === 'rollback' });
     await round.run();
   } catch (error) {
     round.problems.push(error instanceof Error ? (error.stack ?? error.message) : String(error));

@@ -13,6 +13,10 @@ const single =
 const ownOfFilteredIndex =
   /^(applied-sets\.|create-indexes\.filtered|promote\.(begun|aliasesMoved|parts|generation|recorded))/;
 
+/** What a rollback does otherwise than a promotion. */
+const ownOfRollback =
+  /^(reconcile\.(rows|documents|marks)|swap\.(beforeCommit|afterCommit)|promote\.(aliasesMoved|parts|generation|recorded))$/;
+
 /** Deaths of one run at most. */
 const chainMax = 6;
 
@@ -81,6 +85,7 @@ export function chained(selected: readonly Cell[]): RoundPlan['cells'][] {
 
 function isInShortForm({ flow, failpoint }: Cell): boolean {
   if (flow === 'refresh') return true;
+  if (flow === 'rollback') return ownOfRollback.test(failpoint);
   if (flow === 'filtered-index') return ownOfFilteredIndex.test(failpoint);
   if (isLaterAttempt(flow)) return false;
   return !cells.some((other) => other.flow === 'refresh' && other.failpoint === failpoint);

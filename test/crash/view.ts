@@ -1,3 +1,4 @@
+import type { Session } from '../../src/postgres/session.js';
 import type { Lane } from './lane.js';
 import type { Document } from './model/documents.js';
 import { tablesOf, type Media } from './model/media.js';
@@ -17,6 +18,10 @@ export interface View {
 export interface Baseline {
   readonly at: Date;
   readonly view: View;
+  /** The run that made what was live before that. */
+  readonly previousRun: string;
+  /** What was live before that, by live table. */
+  readonly previous: ReadonlyMap<string, readonly Row[]>;
   /** By live table: the last id that was ever given. */
   readonly lastIds: ReadonlyMap<string, number>;
   readonly shape: readonly string[];
@@ -51,6 +56,8 @@ export async function readBaseline(lane: Lane, media: Media): Promise<Baseline> 
     const lastIds = new Map<string, number>();
     for (const { live } of tablesOf[media]) lastIds.set(live, await readLastId(session, live));
     return {
+      previous: await readPrevious(session, media),
+      previousRun: await readPreviousRun(session, media),
       lastIds,
       shape: await readShape(session, shapedTables(media)),
       sensitive: await readIdentifiers(session, `api_mature${media}`),
@@ -66,6 +73,24 @@ export async function readBaseline(lane: Lane, media: Media): Promise<Baseline> 
     indexes: await local.indexes(),
     entries: await listEntries(lane, media),
   };
+}
+
+async function readPreviousRun(session: Session, media: Media): Promise<string> {
+  const { rows } = await session.query<{ run: string }>(
+    'select run_id as run from freshet.promotions where media = $1 order by promoted_at desc offset 1 limit 1',
+    [media],
+  );
+  return rows[0]?.run ?? '';
+}
+
+async function readPrevious(session: Session, media: Media): Promise<Map<string, readonly Row[]>> {
+  const { rows } = await session.query<{ live: string; name: string }>(
+    `select live_name as live, name from freshet.parts where media = $1 and role = 'previous' and kind = 'table'`,
+    [media],
+  );
+  const previous = new Map<string, readonly Row[]>();
+  for (const { live, name } of rows) previous.set(live, await readRows(session, name));
+  return previous;
 }
 
 /** The tables whose shape a refresh may touch. */

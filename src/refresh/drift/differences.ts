@@ -1,3 +1,4 @@
+import { generationOf } from '../../postgres/swapRecord.js';
 import type { FoundIndex } from '../../search/readIndex.js';
 import type { Difference } from '../../state/differences.js';
 import type { Generation } from '../../state/generations.js';
@@ -61,10 +62,10 @@ function heldByForeign({ environment, foreign }: DriftFacts): Found {
 /** Tables whose aliases have not followed (I2). */
 function compareSwap(facts: DriftFacts): Found | null {
   const { swap, environment, live, media } = facts;
-  if (swap === null || swap.isFinished || live?.runId === swap.record.runId) return null;
+  if (swap === null || swap.isFinished || live?.runId === generationOf(swap.record)) return null;
   return {
     subject: `generation of ${media}`,
-    expected: `aliases at the indexes of run ${swap.record.runId}, whose tables are live`,
+    expected: `aliases at the indexes of run ${generationOf(swap.record)}, whose tables are live`,
     found: facts.aliases.map(({ alias, indexes }) => `${alias} at ${listed(indexes)}`).join(', '),
     remedy: `The orchestrator finishes that within minutes, if the indexes are there (freshet up; retry: freshet retry ${swap.record.runId}). If another state database knew the run and is gone for good: freshet release ${environment}. If its indexes are gone: ${refreshOf(facts)}`,
   };

@@ -19,7 +19,7 @@ export const prepareServing: Step<{ replicas: number }> = async (context) => {
     timeoutMs: greenTimeoutMs,
     signal: context.cancelled,
   };
-  if (context.run.flow === 'refresh') await makeServing(context.search, names.main, serving);
+  if (context.run.flow !== 'filtered-index') await makeServing(context.search, names.main, serving);
   failpoint('serving.main');
   const { replicas } = await makeServing(context.search, names.filtered, serving);
   return { replicas };

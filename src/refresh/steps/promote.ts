@@ -55,7 +55,7 @@ export async function completePromotion(
   swapped: SwapRecord | null,
   retries = promoteAttemptsMax,
 ): Promise<Promoted> {
-  await finishAliases(context, swapped, retries);
+  await finishAliases(context, swapped, retries, () => recordPromoted(context, swapped));
   const live = liveNameOf(context.definition.media.main);
   const names = indexNamesOf(context);
   const reconciled = await attemptAfterwards(
@@ -91,7 +91,7 @@ export async function completePromotion(
 export const promoteFiltered: Step<Promoted> = async (context) => {
   await begin(context);
   failpoint('promote.begun');
-  await finishAliases(context, null, 0);
+  await finishAliases(context, null, 0, () => recordPromoted(context, null));
   const { filtered } = indexNamesOf(context);
   const table = liveNameOf(context.definition.media.main);
   const reconciled = await attemptAfterwards(
@@ -103,7 +103,7 @@ export const promoteFiltered: Step<Promoted> = async (context) => {
 };
 
 /** From here on a cancellation is refused: what has begun between tables and aliases must end. Safe to repeat. */
-async function begin(context: RunContext): Promise<void> {
+export async function begin(context: RunContext): Promise<void> {
   if (!(await beginPromotion(context.state, context.run.id))) throw cancelledError(context.run.id);
 }
 
@@ -111,27 +111,26 @@ async function begin(context: RunContext): Promise<void> {
  * Between two tries of its locks a promotion has changed nothing: it does not count as begun so long, and the run can be cancelled (`begin`
  * before the next try sees it). A state database that does not answer leaves it as begun.
  */
-async function letGo({ state, run, log }: RunContext): Promise<void> {
+export async function letGo({ state, run, log }: RunContext): Promise<void> {
   await withdrawPromotion(state, run.id).catch((error: unknown) => log(String(error)));
 }
 
 /**
  * The aliases follow the tables, whatever it takes: once the tables are swapped nothing but success ends the tries (within
  * `promoteAttemptsMax`), because until then readers find documents of the old generation beside rows of the new one.
+ * @param record says what is live, in the API database first: may run twice.
  */
-async function finishAliases(
+export async function finishAliases(
   context: RunContext,
   swapped: SwapRecord | null,
   retries: number,
+  record: () => Promise<void>,
 ): Promise<void> {
   const finish = async (): Promise<void> => {
     await moveMediaAliases(context);
     failpoint('promote.aliasesMoved');
     await pausepoint('promote.aliasesMoved');
-    await recordParts(context, swapped);
-    failpoint('promote.parts');
-    if (swapped !== null) await recordTables(context, swapped);
-    await recordPromotion(context.state, context.run.id);
+    await record();
     failpoint('promote.generation');
   };
   if (swapped === null) return finish();
@@ -160,8 +159,15 @@ async function finishAliases(
   }
 }
 
+async function recordPromoted(context: RunContext, swapped: SwapRecord | null): Promise<void> {
+  await recordParts(context, swapped);
+  failpoint('promote.parts');
+  if (swapped !== null) await recordTables(context, swapped);
+  await recordPromotion(context.state, context.run.id);
+}
+
 /** What comes after the promotion is tried some times; what then still fails is told, and does not make the promotion undone. */
-async function attemptAfterwards<T>(
+export async function attemptAfterwards<T>(
   context: RunContext,
   what: string,
   work: () => Promise<T>,
@@ -213,7 +219,7 @@ async function swap(context: RunContext, copied: CopySummary): Promise<SwapRecor
 }
 
 /** In the swap's transaction: a process that another one took over from swaps nothing any more. */
-async function assertStillHeld(session: Session, { run, leadership }: RunContext): Promise<void> {
+export async function assertStillHeld(session: Session, { run, leadership }: RunContext): Promise<void> {
   if (await isHeldBy(session, run.id, leadership.token)) return;
   throw new FreshetError('LEADERSHIP_LOST', `Another process has taken over run ${run.id}.`);
 }
@@ -249,7 +255,7 @@ async function tellWithdrawals(context: RunContext): Promise<void> {
 }
 
 /** The promoted tables are what the live ones were, but for declared columns; else somebody should know. */
-async function tellDifferences(context: RunContext, swapped: SwapRecord): Promise<void> {
+export async function tellDifferences(context: RunContext, swapped: SwapRecord): Promise<void> {
   await context.withApi(async (session) => {
     for (const mapping of tablesOf(context.definition.media)) {
       const added = Object.keys(mapping.addedColumns);
@@ -262,7 +268,7 @@ async function tellDifferences(context: RunContext, swapped: SwapRecord): Promis
 }
 
 /** Tells who is in the way, once per set of sessions. */
-function blockersTeller(context: RunContext): (blockers: readonly Blocker[]) => Promise<void> {
+export function blockersTeller(context: RunContext): (blockers: readonly Blocker[]) => Promise<void> {
   let told = '';
   return async (blockers) => {
     const who = blockers.map(({ pid, table }) => `${pid} ${table}`).join();
@@ -282,6 +288,6 @@ async function moveMediaAliases(context: RunContext): Promise<void> {
   const names = indexNamesOf(context);
   const filtered = { alias: filteredAlias, to: names.filtered, from: null };
   const main = { alias, to: names.main, from: null };
-  if (context.run.flow !== 'refresh') await moveAliases(context.search, [filtered]);
+  if (context.run.flow === 'filtered-index') await moveAliases(context.search, [filtered]);
   else await moveAliases(context.search, [main, filtered], candidateRemovals(media, names));
 }

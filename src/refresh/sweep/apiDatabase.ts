@@ -4,7 +4,7 @@ import { listHolders } from '../../postgres/holders.js';
 import { hasMarks, listAppliedRuns, listParts, type Part } from '../../postgres/marks.js';
 import { listNewestSwaps } from '../../postgres/promotions.js';
 import type { Session } from '../../postgres/session.js';
-import type { SwapRecord } from '../../postgres/swapRecord.js';
+import { generationOf, type SwapRecord } from '../../postgres/swapRecord.js';
 import {
   isOver,
   keptGenerations,
@@ -69,8 +69,11 @@ export async function findInApi(
     keptRuns: new Set(judged.flatMap(({ part, kept }) => (kept === null ? [] : [part.runId]))),
     halfPromoted: new Set(
       swaps
-        .filter(({ record, isFinished }) => !isFinished && rules.runs.get(record.runId)?.wasPromoted !== true)
-        .map(({ record }) => record.runId),
+        .filter(
+          ({ record, isFinished }) =>
+            !isFinished && rules.runs.get(generationOf(record))?.wasPromoted !== true,
+        )
+        .map(({ record }) => generationOf(record)),
     ),
   };
 }
@@ -83,11 +86,12 @@ export async function findInApi(
 function keptOids(rules: SweepRules, swaps: readonly SwapRecord[]): number[] {
   const generations = keptGenerations(rules);
   const oids = new Set(generations.flatMap(({ tables }) => Object.values(tables)));
-  for (const { runId, media, tables, orphans } of swaps) {
+  for (const record of swaps) {
+    const { media, tables, orphans } = record;
     if (!rules.media.includes(media) || !rules.keepPrevious) continue;
     const replaced = tables.map(({ previousOid }) => previousOid);
     const own = generations.filter((one) => one.media === media);
-    const isNewestPromotion = own.some((one) => one.state === 'live' && one.runId === runId);
+    const isNewestPromotion = own.some((one) => one.state === 'live' && one.runId === generationOf(record));
     const knowsPrevious = own.some((one) => one.state === 'previous');
     if (isNewestPromotion || !knowsPrevious) replaced.forEach((oid) => oids.add(oid));
     if (replaced.some((oid) => oids.has(oid))) orphans.forEach(({ keptOid }) => oids.add(keptOid));
