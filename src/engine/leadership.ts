@@ -248,11 +248,17 @@ function lostError(reason: string): FreshetError {
 
 /** The process that is the orchestrator now, as its session names it (`freshet orchestrator <pid>`), or null. */
 export async function findOrchestrator(session: Pick<Pool, 'query'>): Promise<string | null> {
-  const { rows } = await session.query<{ name: string; host: string | null }>(
-    `select h.application_name as name, o.host from ${holders} h left join freshet.orchestrator o on o.backend_pid = h.pid`,
+  const { rows } = await session.query<{ pid: number; name: string }>(
+    `select h.pid, h.application_name as name from ${holders} h`,
   );
   const [found] = rows;
+  // Where nobody has the lock there may be no tables either.
   if (found === undefined) return null;
+  const written = await session.query<{ host: string }>(
+    'select host from freshet.orchestrator where backend_pid = $1',
+    [found.pid],
+  );
   // It has the lock and is about to write itself down.
-  return found.host === null ? found.name : `${found.name} on ${found.host}`;
+  const host = written.rows[0]?.host;
+  return host === undefined ? found.name : `${found.name} on ${host}`;
 }
