@@ -4,7 +4,15 @@ import { enqueueRun } from '../engine/engine.js';
 import { FreshetError } from '../errors.js';
 import { cancelPatienceMs, cancelTryMs } from '../limits.js';
 import { listPhases, resetPhases, resetPhasesFrom, type Phase } from '../state/phases.js';
-import { beginAttempt, findRun, findLaterRun, requestCancel, wasBlocked, type Run } from '../state/runs.js';
+import {
+  beginAttempt,
+  blockedEvent,
+  findRun,
+  findLaterRun,
+  requestCancel,
+  hasEvent,
+  type Run,
+} from '../state/runs.js';
 import { findObstacle } from '../state/leases.js';
 import { forgetRejects } from '../state/slices.js';
 import { isOver, type RunState } from '../state/words.js';
@@ -40,7 +48,8 @@ export async function cancelRun(services: Services, id: string): Promise<Run> {
     if (isOver(run.state)) throw notCancellable(run);
     const isPromoting = run.promotionBeganAt !== null;
     // One that waits for its locks lets go between two tries. Anything else was about to change when it was looked at (held, or promoted from there).
-    const isWaitedFor = Date.now() < deadline && (!isPromoting || (await wasBlocked(services.state, id)));
+    const isWaitedFor =
+      Date.now() < deadline && (!isPromoting || (await hasEvent(services.state, id, blockedEvent)));
     if (!isWaitedFor) throw notCancellable(run);
     await sleep(cancelTryMs);
   }

@@ -1,11 +1,11 @@
 import type { RefreshDefinition } from '../config/types.js';
 import type { Leadership } from '../engine/leadership.js';
 import { failpoint } from '../failpoints.js';
-import { recordServed } from '../postgres/promotions.js';
-import type { SwapRecord } from '../postgres/swapRecord.js';
+import { recordServed, type NewestSwap } from '../postgres/promotions.js';
+import { generationOf, type SwapRecord } from '../postgres/swapRecord.js';
 import { readAlias, readIndex } from '../search/index.js';
 import { listGenerations, recordCandidate, recordPromotion, type Generation } from '../state/generations.js';
-import { findLastRollback, findRun, type Run } from '../state/runs.js';
+import { findLastRollback, findRun, finishedEvent, hasEvent, type Run } from '../state/runs.js';
 import { isOver } from '../state/words.js';
 import { openRunContext, type RunContext, type Services } from './context.js';
 import { indexNamesOf } from './indexNames.js';
@@ -45,9 +45,34 @@ export async function finishSwap(
     failpoint('recover.finished');
     await context.event(
       'warning',
-      'promotion.finished',
+      finishedEvent,
       `the aliases of ${run.media} follow the tables of this run now`,
     );
+    return true;
+  });
+}
+
+/**
+ * The rest of a promotion whose run gave up (PROMOTION_INCOMPLETE) and whose aliases have followed since: a process that died while it repaired has left the
+ * last deletions of API writers and foreign keys that are not validated. The event that tells of the repair is its end; before it everything is done again.
+ * @param liveRunId the run whose generation is live.
+ * @returns false where there is nothing to finish.
+ */
+export async function finishRest(
+  services: Services,
+  leadership: Leadership,
+  { record, isFinished }: NewestSwap,
+  liveRunId: string,
+): Promise<boolean> {
+  // Aliases alone may have moved on since.
+  if (liveRunId !== generationOf(record)) return false;
+  const run = await findRun(services.state, record.runId);
+  if (!isFinished || run === null || !isOver(run.state) || run.error?.code !== 'PROMOTION_INCOMPLETE')
+    return false;
+  if (await hasEvent(services.state, run.id, finishedEvent)) return false;
+  return withContext(services, leadership, run, async (context) => {
+    await (run.flow === 'rollback' ? completeRollback : completePromotion)(context, record, 0);
+    await context.event('warning', finishedEvent, `the promotion of ${run.media} by this run is whole now`);
     return true;
   });
 }
@@ -67,7 +92,7 @@ async function finishSwapBack(
     await completeRollback(context, record, 0);
     await context.event(
       'warning',
-      'promotion.finished',
+      finishedEvent,
       `the aliases of ${run.media} follow the tables that are live again`,
     );
     return true;
@@ -99,7 +124,7 @@ async function noteAliasMoveBack(context: RunContext, previous: Generation): Pro
   await recordLiveAgain(context, previous);
   await context.event(
     'warning',
-    'promotion.finished',
+    finishedEvent,
     `the aliases of ${previous.media} are those of run ${previous.runId} again, as is known now`,
   );
 }
@@ -124,7 +149,7 @@ async function noteAliasMove(context: RunContext, generation: Generation): Promi
   await recordPromotion(context.state, run.id);
   await context.event(
     'warning',
-    'promotion.finished',
+    finishedEvent,
     `the aliases of ${run.media} are those of this run, as is known now`,
   );
 }

@@ -17,7 +17,7 @@ import type { LostRun } from '../state/knownRuns.js';
 import { recordEvent } from '../state/records.js';
 import { isRunOver } from '../state/runs.js';
 import type { Services } from './context.js';
-import { finishAliasMove, finishSwap } from './finishPromotion.js';
+import { finishAliasMove, finishRest, finishSwap } from './finishPromotion.js';
 
 /** What the marks of a media type say. */
 export interface MarkedMedia {
@@ -77,8 +77,11 @@ export async function recoverMedia(
 ): Promise<void> {
   const marked = await readMarkedMedia(services, definition);
   if (marked === null || marked.foreignRun !== null) return;
-  if (marked.swap?.isFinished === false) {
-    if (await finishSwap(services, leadership, marked.swap.record)) return;
+  if (marked.swap?.isFinished === false && (await finishSwap(services, leadership, marked.swap.record)))
+    return;
+  const live = marked.promotions.find(({ goneAt }) => goneAt === null);
+  if (marked.swap !== null && live !== undefined) {
+    if (await finishRest(services, leadership, marked.swap, live.runId)) return;
   }
   await finishAliasMove(services, leadership, definition);
   await adoptMarked(services, definition, marked.promotions);

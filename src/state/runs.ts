@@ -161,13 +161,16 @@ export async function requestCancel(state: State, id: string): Promise<boolean> 
 /** The kind of event that tells who is in the way of a promotion. */
 export const blockedEvent = 'promotion.blocked';
 
-/** Whether somebody was in the way of the run's promotion: it may let go of it for a moment, in which it can be cancelled. */
-export async function wasBlocked(state: State, id: string): Promise<boolean> {
-  const { rows } = await state.pool.query<{ blocked: boolean }>(
-    'select exists (select from freshet.events where run_id = $1 and kind = $2) as blocked',
-    [id, blockedEvent],
+/** The kind of event that tells that the promotion of a run that had given up is whole. */
+export const finishedEvent = 'promotion.finished';
+
+/** Whether an event of this kind was told of the run. */
+export async function hasEvent(state: State, id: string, kind: string): Promise<boolean> {
+  const { rows } = await state.pool.query<{ there: boolean }>(
+    'select exists (select from freshet.events where run_id = $1 and kind = $2) as there',
+    [id, kind],
   );
-  return rows[0]?.blocked === true;
+  return rows[0]?.there === true;
 }
 
 export async function isCancelRequested(state: State, id: string): Promise<boolean> {
