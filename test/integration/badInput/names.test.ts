@@ -152,7 +152,7 @@ describe('names, lists and limits that cannot be used: the error says so and not
     expectError(second, {
       status: 64,
       code: 'ALREADY_RUNNING',
-      says: /local_image_data_refresh is (running|waiting) already \(run \S+\), in another process \(freshet orchestrator \d+\)/,
+      says: /local_image_data_refresh is (running|waiting) already \(run \S+\), in another process \(freshet orchestrator \d+ on \S+\)/,
     });
     expect(JSON.parse(second.stdout)).toMatchObject({ error: { code: 'ALREADY_RUNNING' } });
     expect(await countRuns()).toBe(runsBefore + 1);
