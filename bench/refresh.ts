@@ -4,17 +4,14 @@
  *
  *   npm run bench:refresh -- 300000 1000000
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { startParts, type EmbeddedParts } from '../src/embedded/parts.js';
 import { withSession } from '../src/postgres/session.js';
+import { readPeak, startCommand } from './setup/command.js';
 import { createApiTables, createCatalogTables, fillCatalog } from '../src/sample/index.js';
 
 const seed = 42;
-const command = fileURLToPath(new URL('../bin/freshet.js', import.meta.url));
 
 interface Peak {
   orchestratorBytes: number;
@@ -25,12 +22,6 @@ interface Measured extends Peak {
   readonly rows: number;
   readonly seconds: number;
   readonly phases: Record<string, number>;
-}
-
-/** Peak resident memory of a process so far (VmHWM), in bytes; 0 when it is gone. */
-async function readPeak(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
 }
 
 async function listChildren(pid: number): Promise<number[]> {
@@ -46,27 +37,10 @@ async function watchPeaks(pid: number, peak: Peak): Promise<void> {
 }
 
 async function refresh(parts: EmbeddedParts): Promise<Measured> {
-  const child = spawn(
-    process.execPath,
-    [command, 'refresh', 'local', 'image', '--record-limit', 'none', '--json'],
-    {
-      env: {
-        ...process.env,
-        FRESHET_CATALOG_URL: parts.catalogUrl,
-        FRESHET_API_URL: parts.apiUrl,
-        FRESHET_STATE_URL: parts.stateUrl,
-        FRESHET_SEARCH_URL: parts.searchUrl ?? '',
-      },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  );
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const { child, ended } = startCommand(parts, ['refresh', 'local', 'image', '--record-limit', 'none']);
   const peak: Peak = { orchestratorBytes: 0, workerBytes: 0 };
   const timer = setInterval(() => void watchPeaks(child.pid ?? 0, peak), 200);
-  const [status] = (await once(child, 'close')) as [number];
-  clearInterval(timer);
-  if (status !== 0) throw new Error(`the refresh ended with ${status}: ${output}`);
+  const output = await ended().finally(() => clearInterval(timer));
   const { run, phases, counts } = JSON.parse(output) as {
     run: { startedAt: string; finishedAt: string };
     phases: { name: string; durationMs: number; progressDone: number }[];

@@ -4,16 +4,13 @@
  *
  *   npm run bench:rollback -- 1000000 1000
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpus, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { startParts, type EmbeddedParts } from '../src/embedded/parts.js';
 import { withSession } from '../src/postgres/session.js';
+import { startCommand } from './setup/command.js';
 import { createApiTables, createCatalogTables, fillCatalog } from '../src/sample/index.js';
 
 const seed = 42;
-const command = fileURLToPath(new URL('../bin/freshet.js', import.meta.url));
 
 interface Measured {
   readonly seconds: number;
@@ -24,20 +21,7 @@ interface Measured {
 }
 
 async function run(parts: EmbeddedParts, args: readonly string[]): Promise<Measured> {
-  const child = spawn(process.execPath, [command, ...args, '--json'], {
-    env: {
-      ...process.env,
-      FRESHET_CATALOG_URL: parts.catalogUrl,
-      FRESHET_API_URL: parts.apiUrl,
-      FRESHET_STATE_URL: parts.stateUrl,
-      FRESHET_SEARCH_URL: parts.searchUrl ?? '',
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const [status] = (await once(child, 'close')) as [number];
-  if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${output}`);
+  const output = await startCommand(parts, args).ended();
   const { run: ended, phases } = JSON.parse(output) as {
     run: { startedAt: string; finishedAt: string };
     phases: { name: string; durationMs: number; result: Record<string, unknown> | null }[];

@@ -6,13 +6,10 @@
  *
  * With FRESHET_TEST_CATALOG_URL and its like (`test/setup/parts.ts`) on servers that are up, in databases of its own.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { startParts } from '../src/embedded/parts.js';
 import { withSession } from '../src/postgres/session.js';
+import { readPeak, startCommand, type Servers } from './setup/command.js';
 import { createApiTables, createCatalogTables, fillCatalog } from '../src/sample/index.js';
 import { plantDifferences } from '../test/integration/verify/plants.js';
 import { createDatabase } from '../test/setup/databases.js';
@@ -21,15 +18,7 @@ import { listTold, type Verified } from '../test/integration/verify/told.js';
 
 const seed = 42;
 const planted = 300;
-const command = fileURLToPath(new URL('../bin/freshet.js', import.meta.url));
 const session = { applicationName: 'freshet bench', called: 'database' };
-
-interface Servers {
-  readonly catalogUrl: string;
-  readonly apiUrl: string;
-  readonly stateUrl: string;
-  readonly searchUrl: string | null;
-}
 
 interface Measured {
   readonly seconds: number;
@@ -40,38 +29,18 @@ interface Measured {
   readonly lines: string;
 }
 
-/** Peak resident memory of a process so far (VmHWM), in bytes; 0 when it is gone. */
-async function readPeak(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024;
-}
-
 async function run(parts: Servers, args: readonly string[]): Promise<Measured> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [command, ...args, '--json'], {
-    env: {
-      ...process.env,
-      FRESHET_CATALOG_URL: parts.catalogUrl,
-      FRESHET_API_URL: parts.apiUrl,
-      FRESHET_STATE_URL: parts.stateUrl,
-      FRESHET_SEARCH_URL: parts.searchUrl ?? '',
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
+  const { child, ended } = startCommand(parts, args, 'pipe');
   let lines = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (lines += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (lines += chunk.toString()));
   let peakBytes = 0;
   const timer = setInterval(() => {
     void readPeak(child.pid ?? 0).then((bytes) => (peakBytes = Math.max(peakBytes, bytes)));
   }, 100);
-  const [status] = (await once(child, 'close')) as [number];
-  clearInterval(timer);
-  if (status !== 0 && status !== 4)
-    throw new Error(`${args.join(' ')} ended with ${status}: ${output}${lines}`);
+  const output = await ended([0, 4]).finally(() => clearInterval(timer));
   const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
-  return { seconds, peakBytes, status, told: JSON.parse(output) as Verified, lines };
+  return { seconds, peakBytes, status: child.exitCode ?? 0, told: JSON.parse(output) as Verified, lines };
 }
 
 async function openServers(): Promise<Servers & { stop(): Promise<void> }> {

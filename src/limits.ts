@@ -549,3 +549,6 @@ export const documentPageHits = 5_000;
 
 /** A command that failed ends when nothing is left to do, at the latest after this time. */
 export const endWaitMs = 10_000;
+
+/** Shards of an engine that was started a moment ago are up in a second or two; what is not by then is down. */
+export const indexUpWaitMs = 5_000;

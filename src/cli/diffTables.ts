@@ -6,8 +6,8 @@ import { compareTables, isSame, type TableComparison } from '../refresh/compareT
 import { findRun } from '../state/runs.js';
 import { colors } from './colors.js';
 import { configOption, jsonOption } from './options.js';
-import { writeJson, writeLine, writeNote } from './output.js';
-import { openServices, type CommandServices } from './services.js';
+import { writeJson, writeLine } from './output.js';
+import { withTables, type CommandServices } from './services.js';
 
 /** `freshet diff-tables`: how the live tables differ from what was live before, and from what a run is about to make live. */
 export function diffTablesCommand(): Command {
@@ -38,14 +38,7 @@ async function showDifferences(
 ): Promise<void> {
   const config = await loadConfig({ cwd: process.cwd(), file: options.config, env: process.env });
   const definition = findDefinition(config, words);
-  const services = await openServices({
-    configFile: options.config,
-    environment: definition.environment.name,
-    withSearch: false,
-    report: (line) => writeNote(colors.dim(line)),
-    log: () => undefined,
-  });
-  try {
+  await withTables(definition.environment.name, options.config, async (services) => {
     const { apiUrl } = await services.resolve(definition.environment.name);
     const compared = await compareTables(apiUrl, definition);
     const shown = await Promise.all(compared.comparisons.map((each) => addState(services, each)));
@@ -55,9 +48,7 @@ async function showDifferences(
       writeJson({ definition: definition.id, same, comparisons: shown, unknownBefore });
     else writeLine([...shown.flatMap(describe), ...unknownBefore.map(describeUnknown)].join('\n'));
     if (!same) process.exitCode = exitStatus.failed;
-  } finally {
-    await services.close();
-  }
+  });
 }
 
 interface ShownComparison extends TableComparison {

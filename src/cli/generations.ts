@@ -110,9 +110,10 @@ function describeGeneration({
   return [environment, media, colourOf[state](state), run, promotedAt === null ? `made ${since}` : since];
 }
 
-function describePart({ kind, name, count, bytes, sharedWith }: GenerationPart): string[] {
+function describePart({ kind, name, isThere, count, bytes, sharedWith }: GenerationPart): string[] {
   const what = kind === 'table' ? `table ${name}` : name;
-  if (count === null || bytes === null) return [what, colors.red('gone'), '', ''];
+  if (!isThere) return [what, colors.red('gone'), '', ''];
+  if (count === null || bytes === null) return [what, colors.red('not up'), '', sharedWith.join('\n')];
   const rows = kind === 'table' ? `~${formatCount(count)}` : formatCount(count);
   return [what, rows, prettyBytes(bytes), sharedWith.join('\n')];
 }

@@ -5,8 +5,8 @@ import type { QualifiedName } from '../postgres/identifiers.js';
 import { planSwap, type PlannedSwap } from '../refresh/planSwap.js';
 import { colors } from './colors.js';
 import { configOption, jsonOption } from './options.js';
-import { formatCount, writeJson, writeLine, writeNote } from './output.js';
-import { openServices } from './services.js';
+import { formatCount, writeJson, writeLine } from './output.js';
+import { withTables } from './services.js';
 
 interface PlanOptions {
   readonly sql?: boolean;
@@ -41,21 +41,12 @@ Exit status: 0 it could be done, 1 failed, 2 the tables cannot be carried, 64 ba
 async function showPlan(words: string[], options: PlanOptions): Promise<void> {
   const config = await loadConfig({ cwd: process.cwd(), file: options.config, env: process.env });
   const definition = findDefinition(config, words);
-  const services = await openServices({
-    configFile: options.config,
-    environment: definition.environment.name,
-    withSearch: false,
-    report: (line) => writeNote(colors.dim(line)),
-    log: () => undefined,
-  });
-  try {
+  await withTables(definition.environment.name, options.config, async (services) => {
     const planned = await planSwap(services, definition);
     if (options.json === true) writeJson({ definition: definition.id, ...describe(planned) });
     else if (options.sql === true) writeLine(sqlOf(planned));
     else writeLine(summaryOf(planned).join('\n'));
-  } finally {
-    await services.close();
-  }
+  });
 }
 
 function nameOf({ schema, name }: QualifiedName): string {

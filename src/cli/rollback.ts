@@ -4,11 +4,10 @@ import { loadConfig } from '../config/load.js';
 import type { RefreshDefinition } from '../config/types.js';
 import { planRollback, startRollback } from '../refresh/rollbackPlan.js';
 import { askYesNo } from './askYesNo.js';
-import { colors } from './colors.js';
 import { addExamples, configOption, jsonOption } from './options.js';
-import { writeLine, writeNote } from './output.js';
+import { writeLine } from './output.js';
 import { runAndReport } from './runAndReport.js';
-import { openServices } from './services.js';
+import { withTables } from './services.js';
 
 interface RollbackOptions {
   readonly yes?: boolean;
@@ -56,19 +55,10 @@ async function rollBack(words: string[], options: RollbackOptions): Promise<void
 async function isConfirmed(definition: RefreshDefinition, options: RollbackOptions): Promise<boolean> {
   const isAnswered = options.yes === true || options.json === true;
   if (isAnswered || !process.stdin.isTTY || !process.stdout.isTTY) return true;
-  const services = await openServices({
-    configFile: options.config,
-    environment: definition.environment.name,
-    withSearch: false,
-    report: (line) => writeNote(colors.dim(line)),
-    log: () => undefined,
-  });
-  try {
+  await withTables(definition.environment.name, options.config, async (services) => {
     const { from, to } = await planRollback(services, definition);
     const since = from.promotedAt?.toISOString() ?? 'an unknown time';
     writeLine(`Live is what run ${from.runId} made, since ${since}; before it that was run ${to.runId}.`);
-  } finally {
-    await services.close();
-  }
+  });
   return askYesNo('Make the one before live again?');
 }

@@ -10,6 +10,8 @@ import { findRunningParts, startParts, type PartsUrls } from '../embedded/parts.
 import type { Services } from '../refresh/context.js';
 import { prepareState } from '../refresh/orchestrator.js';
 import { openState } from '../state/state.js';
+import { colors } from './colors.js';
+import { writeNote } from './output.js';
 
 /** What a command works with: configuration, state, and for `local` the embedded parts where no URLs are configured. */
 export interface CommandServices extends Services {
@@ -104,4 +106,24 @@ async function connectServices(
       await parts.stop();
     },
   };
+}
+
+/** Opens what a command needs that looks at one environment's tables, runs `work`, and closes everything whatever happens. */
+export async function withTables<T>(
+  environment: string,
+  configFile: string | undefined,
+  work: (services: CommandServices) => Promise<T>,
+): Promise<T> {
+  const services = await openServices({
+    configFile,
+    environment,
+    withSearch: false,
+    report: (line) => writeNote(colors.dim(line)),
+    log: () => undefined,
+  });
+  try {
+    return await work(services);
+  } finally {
+    await services.close();
+  }
 }

@@ -97,21 +97,13 @@ async function verify(words: string[], options: VerifyOptions): Promise<void> {
   }
 }
 
-const partNames = {
-  terms: 'terms',
-  catalog: 'catalog',
-  live: 'live',
-  differences: 'differences',
-} as const;
-
 /** The parts of a comparison as a run's phases, which the view shows. */
 class Parts {
   #phases: Phase[] = [];
 
   constructor(private readonly view: ProgressView) {}
 
-  update({ part, done, total, unit }: CompareProgress): void {
-    const name = partNames[part];
+  update({ part: name, done, total, unit }: CompareProgress): void {
     if (this.#phases.at(-1)?.name !== name) {
       this.#finish();
       this.#phases.push({

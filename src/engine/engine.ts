@@ -3,11 +3,12 @@ import { DBOS, DBOSClient } from '@dbos-inc/dbos-sdk';
 import type { PoolClient } from 'pg';
 import { failpoint } from '../failpoints.js';
 import { pausepoint } from '../pausepoint.js';
-import { migrationPollMs, migrationWaitMs } from '../limits.js';
+import { leadershipReleaseMs, migrationPollMs, migrationWaitMs } from '../limits.js';
 import { withSession } from '../postgres/session.js';
 import { processToken, urlWithName } from '../postgres/sessionNames.js';
 import { stateLocked } from '../state/locked.js';
 import type { State } from '../state/state.js';
+import { withLimit } from '../withLimit.js';
 import type { Leadership } from './leadership.js';
 
 /**
@@ -139,7 +140,7 @@ export async function startEngine(options: {
     await DBOS.registerQueue(queueName, { minPollingIntervalMs: queuePollMs, onConflict: 'always_update' });
   } catch (error) {
     // What of it is up already takes work from the queue.
-    await DBOS.shutdown({ deregister: true }).catch(() => undefined);
+    await withLimit(DBOS.shutdown({ deregister: true }), leadershipReleaseMs).catch(() => undefined);
     await leadership.release();
     throw error;
   }

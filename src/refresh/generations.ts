@@ -13,9 +13,10 @@ export interface GenerationPart {
   readonly kind: 'table' | 'main index' | 'filtered index';
   /** What it is called now; of a table that is gone, what it was live as. */
   readonly name: string;
-  /** Documents, or rows as the table's statistics have them; null where it is gone. */
+  readonly isThere: boolean;
+  /** Documents, or rows as the table's statistics have them; null where it is gone, or an index is not up. */
   readonly count: number | null;
-  /** With indexes, or all copies; null where it is gone. */
+  /** With indexes, or all copies; null as above. */
   readonly bytes: number | null;
   /** Runs of other generations that have the same part. */
   readonly sharedWith: readonly string[];
@@ -92,8 +93,9 @@ async function showTables(
       [oid],
     );
     const found = rows[0] ?? { name: `${live.schema}.${live.name}`, count: null, bytes: null };
+    const isThere = rows.length > 0;
     const sharedWith = others.filter((other) => other.tables[live.name] === oid).map(({ runId }) => runId);
-    parts.push({ kind: 'table', ...found, sharedWith });
+    parts.push({ kind: 'table', ...found, isThere, sharedWith });
   }
   return parts;
 }
@@ -124,7 +126,8 @@ async function showIndexes(
     const sharedWith = others
       .filter((other) => [other.mainIndex, other.filteredIndex].includes(name))
       .map(({ runId }) => runId);
-    parts.push({ kind, name, count: size?.documents ?? null, bytes: size?.bytes ?? null, sharedWith });
+    const { documents: count, bytes } = size ?? { documents: null, bytes: null };
+    parts.push({ kind, name, isThere: size !== null, count, bytes, sharedWith });
   }
   return parts;
 }

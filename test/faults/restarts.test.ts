@@ -175,6 +175,20 @@ describe('a server that is away for a moment while a refresh goes on', () => {
     (['stopped', 'killed'] as const).map((how) => ({ server, how })),
   );
   const cases = points.flatMap((point) => everyEnd.map((end) => ({ ...end, point })));
+  it('the search engine, started a moment ago: its indexes are counted when they are up, never as empty', async () => {
+    await servers.search.end('stopped');
+    await servers.search.start();
+    const { status, stdout } = await local.run(['generations', 'local', '--json']);
+    expect(status).toBe(0);
+    const { generations } = JSON.parse(stdout) as {
+      generations: { parts: { kind: string; isThere: boolean; count: number | null }[] }[];
+    };
+    const indexes = generations.flatMap(({ parts }) => parts.filter(({ kind }) => kind !== 'table'));
+    expect(indexes.length).toBeGreaterThanOrEqual(2);
+    // Null: not up within the wait, which a busy machine may need for longer.
+    for (const { isThere, count } of indexes) expect([isThere, count === 0]).toEqual([true, false]);
+  });
+
   const decisionCases = decisions.flatMap((decision) => everyEnd.map((end) => ({ ...end, ...decision })));
 
   // Hours of failures are not looked for at every change: `npm run test:faults`.

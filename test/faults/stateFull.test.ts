@@ -6,9 +6,10 @@ import { isLongForm } from './setup/longForm.js';
 import { HeldCommand } from './setup/heldRun.js';
 
 /** What a server says that cannot extend a file, said by it for every write to our tables. */
-const fill = `
+const noRoom = `
   create function public.no_room() returns trigger language plpgsql as $$
-    begin raise exception using errcode = '53100', message = 'could not extend file "base/5/1": No space left on device'; end $$;
+    begin raise exception using errcode = '53100', message = 'could not extend file "base/5/1": No space left on device'; end $$;`;
+const fill = `${noRoom}
   do $$ declare t regclass; begin
     for t in select oid from pg_class where relnamespace = 'freshet'::regnamespace and relkind = 'r' loop
       execute format('create trigger no_room before insert or update or delete on %s execute function public.no_room()', t);
@@ -29,6 +30,14 @@ describe('a state database without room', () => {
     await local.drop();
   });
 
+  /** With room again the next command goes on with the run. */
+  const expectGoneOnWith = async (): Promise<void> => {
+    const again = await local.run(['refresh', 'local', 'image']);
+    expect(again.stderr).toContain('resuming');
+    expect(again.status, again.stderr).toBe(0);
+    await expectCatalogIsLive(local);
+  };
+
   it.each(['worker.begun', 'promote.before', ...(isLongForm ? ['copy.rows', 'filtered-index.copied'] : [])])(
     'ends the process that executes a run, with everything live as it was; with room again the run goes on (%s)',
     async (point) => {
@@ -46,10 +55,7 @@ describe('a state database without room', () => {
       } finally {
         await local.withState((session) => session.query(makeRoom));
       }
-      const again = await local.run(['refresh', 'local', 'image']);
-      expect(again.stderr).toContain('resuming');
-      expect(again.status, again.stderr).toBe(0);
-      await expectCatalogIsLive(local);
+      await expectGoneOnWith();
     },
   );
 
@@ -59,9 +65,9 @@ describe('a state database without room', () => {
     const command = await HeldCommand.start(local, ['refresh', 'local', 'image'], [point]);
     await command.reach(point);
     await local.withState((session) =>
-      session.query(`create function public.no_room() returns trigger language plpgsql as $$
-          begin raise exception using errcode = '53100', message = 'could not extend file "base/5/1": No space left on device'; end $$;
-        create trigger no_room before insert or update on dbos.queues execute function public.no_room()`),
+      session.query(
+        `${noRoom} create trigger no_room before insert or update on dbos.queues execute function public.no_room()`,
+      ),
     );
     try {
       await command.release(point);
@@ -71,10 +77,7 @@ describe('a state database without room', () => {
     } finally {
       await local.withState((session) => session.query(makeRoom));
     }
-    const again = await local.run(['refresh', 'local', 'image']);
-    expect(again.stderr).toContain('resuming');
-    expect(again.status, again.stderr).toBe(0);
-    await expectCatalogIsLive(local);
+    await expectGoneOnWith();
   });
 
   it('a process that finds no room, and is killed before it has given up its role, leaves the run to the next one', async () => {
@@ -96,9 +99,6 @@ describe('a state database without room', () => {
     } finally {
       await local.withState((session) => session.query(makeRoom));
     }
-    const again = await local.run(['refresh', 'local', 'image']);
-    expect(again.stderr).toContain('resuming');
-    expect(again.status, again.stderr).toBe(0);
-    await expectCatalogIsLive(local);
+    await expectGoneOnWith();
   });
 });

@@ -19,7 +19,13 @@ import type { RunContext } from '../context.js';
 import { indexNamesOf } from '../indexNames.js';
 import type { Step } from '../phase.js';
 import { cancelledError } from '../cancellation.js';
-import { applyAllDeletions, reconcile, reconcileTargetOf, type Reconciled } from '../reconcile.js';
+import {
+  applyAllDeletions,
+  reconcile,
+  reconcileTargetOf,
+  type OwnTables,
+  type Reconciled,
+} from '../reconcile.js';
 import { liveNameOf, planTables, tablesOf } from '../tables.js';
 import type { CopySummary } from './copyData.js';
 import { readLiveOids } from './createIndexes.js';
@@ -56,19 +62,7 @@ export async function completePromotion(
   retries = promoteAttemptsMax,
 ): Promise<Promoted> {
   await finishAliases(context, swapped, retries, () => recordPromoted(context, swapped));
-  const live = liveNameOf(context.definition.media.main);
-  const names = indexNamesOf(context);
-  const reconciled = await attemptAfterwards(
-    context,
-    'taking the last changes of API writers into account',
-    () =>
-      reconcile(context, {
-        table: live,
-        rows: swapped === null ? 'untouched' : 'live',
-        indexes: [names.filtered, names.main],
-        phase: 'promote',
-      }),
-  );
+  const reconciled = await reconcileLive(context, swapped === null ? 'untouched' : 'live');
   failpoint('promote.reconciled');
   await attemptAfterwards(context, 'telling withdrawn deletions', () => tellWithdrawals(context));
   if (swapped !== null) {
@@ -85,6 +79,24 @@ export async function completePromotion(
     orphansKept: swapped?.orphans.reduce((sum, orphans) => sum + orphans.rows, 0) ?? 0,
     reconciled,
   };
+}
+
+/** What API writers did since the reconcile in the swap, in the tables and indexes that are live now. Null where it failed, which is told. */
+export function reconcileLive(
+  context: RunContext,
+  rows: 'live' | 'untouched',
+  own?: OwnTables,
+): Promise<Reconciled | null> {
+  const { main, filtered } = indexNamesOf(context);
+  return attemptAfterwards(context, 'taking the last changes of API writers into account', () =>
+    reconcile(context, {
+      table: liveNameOf(context.definition.media.main),
+      rows,
+      indexes: [filtered, main],
+      ...(own === undefined ? {} : { own }),
+      phase: 'promote',
+    }),
+  );
 }
 
 /** Moves the filtered alias alone. */
@@ -109,9 +121,11 @@ export async function begin(context: RunContext): Promise<void> {
 
 /**
  * Between two tries of its locks a promotion has changed nothing: it does not count as begun so long, and the run can be cancelled (`begin`
- * before the next try sees it). A state database that does not answer leaves it as begun.
+ * before the next try sees it). A state database that does not answer leaves it as begun. A process that was frozen meanwhile takes nothing back:
+ * its successor may have promoted the run. Throws LEADERSHIP_LOST then.
  */
-export async function letGo({ state, run, log }: RunContext): Promise<void> {
+export async function letGo({ state, run, log, leadership }: RunContext): Promise<void> {
+  await leadership.assertHeld();
   await withdrawPromotion(state, run.id).catch((error: unknown) => log(String(error)));
 }
 

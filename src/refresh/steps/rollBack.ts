@@ -23,6 +23,7 @@ import {
   finishAliases,
   blockersTeller,
   letGo,
+  reconcileLive,
   tellDifferences,
 } from './promote.js';
 
@@ -133,20 +134,8 @@ export async function completeRollback(
 ): Promise<RolledBack> {
   const { to } = await readRollback(context);
   await finishAliases(context, swapped, retries, () => recordLiveAgain(context, to));
-  const live = liveNameOf(context.definition.media.main);
-  const { main, filtered } = indexNamesOf(context);
-  const reconciled = await attemptAfterwards(
-    context,
-    'taking the last changes of API writers into account',
-    () =>
-      reconcile(context, {
-        table: live,
-        rows: swapped === null ? 'untouched' : 'live',
-        indexes: [filtered, main],
-        own: { runId: to.runId, nameOf: liveNameOf },
-        phase: 'promote',
-      }),
-  );
+  const own = { runId: to.runId, nameOf: liveNameOf };
+  const reconciled = await reconcileLive(context, swapped === null ? 'untouched' : 'live', own);
   failpoint('promote.reconciled');
   if (swapped !== null) {
     await attemptAfterwards(context, 'validating foreign keys', () =>
